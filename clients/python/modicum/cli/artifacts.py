@@ -59,7 +59,7 @@ def list_artifacts(
 def upload_artifacts(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to store, each under its SHA-256.")],
 ) -> None:
-    """Store files, and replace their stored bytes where these are damaged or missing (ARTIFACT_CORRUPT)."""
+    """Store files. This also repairs artifacts whose stored file is damaged or missing (ARTIFACT_CORRUPT)."""
     with Client() as client:
         for file in files:
             digest = client.artifacts.upload(file)
@@ -70,12 +70,16 @@ def upload_artifacts(
 @command(app, "download")
 def download_artifact(
     digest: Annotated[
-        str, typer.Argument(metavar="DIGEST", help="SHA-256 of the artifact, as `list` and results name it.")
+        str,
+        typer.Argument(metavar="DIGEST", help="SHA-256 of the artifact, from `modicum artifacts list` or a result."),
     ],
     *,
     output: Annotated[Path, option(OUTPUT, "--output", "FILE", "Write the bytes to this file.", short="-o")],
 ) -> None:
-    """Write an artifact to a file. A result names the findings for `judge --findings` in `findings.digest`."""
+    """Write an artifact to a file.
+
+    For `judge --findings`, download the artifact whose digest is `findings.digest` in the result.
+    """
     check_place(output)
     with Client() as client, refusing_writes(output):
         client.artifacts.download(digest, output)

@@ -47,8 +47,8 @@ class SigningOptions:
             SIGNATURE,
             "--keyless",
             FLAG,
-            "Sign with Sigstore's public service, under your identity or the CI job's. Publishes this identity and "
-            "digests forever.",
+            "Sign with Sigstore's public service, under your identity or the CI job's. This publishes forever the "
+            "identity and the SHA-256 of what is signed.",
         ),
     ] = False
 

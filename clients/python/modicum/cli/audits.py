@@ -46,8 +46,8 @@ def list_audits(
 ) -> None:
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
-    The server has both for results of this release. For older results, the command reads the newest 50 itself; with
-    --json, none.
+    If an audit was made by an older release, the command reads its result to show the two. It does so for at most the
+    newest 50 of such audits, and not with --json.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))
@@ -150,7 +150,12 @@ def stop(
     why: Annotated[str, option(RUN, "--why", "TEXT", "The reason to show in the result.")] = "",
     without_scores: Annotated[
         bool,
-        option(RUN, "--without-scores", FLAG, "Also leave out the spot test and other scores that are not finished."),
+        option(
+            RUN,
+            "--without-scores",
+            FLAG,
+            "Also leave out what follows the searches, such as the spot test, as far as it is not done.",
+        ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -204,7 +209,9 @@ def export_subsets(
     model: Annotated[
         str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
     ] = "",
-    search: Annotated[int, option(SUBSETS, "--search", "N", "Number of the search in the audit, from 0.")] = 0,
+    search: Annotated[
+        int, option(SUBSETS, "--search", "N", "Number of the search: its place among the audit's searches, from 0.")
+    ] = 0,
     fill: Annotated[
         Fill | None,
         option(
@@ -250,7 +257,9 @@ def export_fiftyone(
     model: Annotated[
         str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
     ] = "",
-    search: Annotated[int, option(SUBSETS, "--search", "N", "Number of the search in the audit, from 0.")] = 0,
+    search: Annotated[
+        int, option(SUBSETS, "--search", "N", "Number of the search: its place among the audit's searches, from 0.")
+    ] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found.

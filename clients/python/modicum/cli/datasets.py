@@ -99,7 +99,10 @@ def create(
 
 @command(app)
 def delete(name: Name, *, as_json: options.Json = False) -> None:
-    """Delete a data set."""
+    """Delete a data set. Needs the role admin.
+
+    The server refuses this while an audit uses it. Delete its audits first.
+    """
     with Client() as client:
         full = client.datasets.get(name).name
         client.datasets.delete(full)

@@ -25,8 +25,8 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The stored findings of RESULT. A baseline or another alpha needs them if RESULT has no `rows`. `modicum "
-        "audits report AUDIT --output FILE.json` writes a result that has `rows`.",
+        "The stored findings of RESULT. Needed only if RESULT has no `rows`, and the policy has a baseline or another "
+        "alpha than the audit. `modicum artifacts download` fetches them by the `findings.digest` of RESULT.",
     ),
 ]
 

@@ -87,8 +87,8 @@ def check(
             STATISTICS,
             "--ratio-limit",
             "RATIO",
-            "MITIGATED requires that the whole interval of the ratio (the ensemble's subset sizes to its members') "
-            "lies above this limit. 1 to 100. Default: 1.1.",
+            "MITIGATED requires that the whole interval of the ratio lies above this limit. The ratio is the share of "
+            "an image that the ensemble needs, divided by the share that its members need. 1 to 100. Default: 1.1.",
         ),
     ] = None,
     accuracy_limit: Annotated[
@@ -97,8 +97,8 @@ def check(
             STATISTICS,
             "--accuracy-limit",
             "DIFFERENCE",
-            "MITIGATED requires that the whole interval of the difference in accuracy (the ensemble's, minus the mean "
-            "of its members) lies above this limit. -1 to 0. Default: -0.02.",
+            "MITIGATED requires that the whole interval of the difference in accuracy lies above this limit. The "
+            "difference is the ensemble's accuracy, minus the mean of its members. -1 to 0. Default: -0.02.",
         ),
     ] = None,
     run: options.RunOptions,

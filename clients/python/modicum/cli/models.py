@@ -163,7 +163,7 @@ def input_dropout(
     no_wait: NoWait = False,
     as_json: options.Json = False,
 ) -> None:
-    """Register a version with input dropout at inference: its outputs are averaged over random masks of pixels."""
+    """Make a model with input dropout from a registered version: outputs are averaged over random masks of pixels."""
     with Client() as client:
         version = client.models.input_dropout(
             name, member=member, keep_probability=keep_probability, samples=samples, seed=seed, wait=not no_wait
@@ -179,7 +179,11 @@ def delete(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Delete a model and its versions, or one version."""
+    """Delete a model with its versions, or one version. Needs the role admin.
+
+    The server refuses this while an audit, an ensemble or an input-dropout model uses one of the versions. Delete those
+    first.
+    """
     with Client() as client:
         full = client.models.version(name).name if "/" in name else client.models.get(name).name
         client.models.delete(full)

@@ -12,7 +12,7 @@ from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, stdout
 from modicum.cli.documents import refusing_parts
 from modicum.cli.judge import is_file, result_named
-from modicum.cli.options import MODEL, RUN, option
+from modicum.cli.options import RUN, option
 from modicum.cli.policy import policy_from
 from modicum.cli.stored_baselines import baseline_path, baseline_stored
 from modicum.cli.verdict_outputs import DEFAULT_POLICY, POLICY
@@ -73,7 +73,7 @@ def plan(
     *,
     policy: Annotated[Path, option(POLICY, "--policy", "FILE", "The policy.")] = DEFAULT_POLICY,
     class_count: Annotated[
-        int, option(MODEL, "--class-count", "N", "How many classes the model has. Used only without RESULT.", min=1)
+        int, option(RUN, "--class-count", "N", "How many classes the model has. Used only without RESULT.", min=1)
     ] = 10,
     model: Annotated[
         str,
@@ -81,7 +81,8 @@ def plan(
             RUN,
             "--model",
             "VERSION",
-            "Use the speed of this version, measured when it was registered: MODEL or MODEL/VERSION.",
+            "Estimate the time from the speed of this version, measured when it was registered: MODEL or "
+            "MODEL/VERSION.",
         ),
     ] = "",
     passes_a_second: Annotated[
@@ -90,7 +91,8 @@ def plan(
             RUN,
             "--passes-a-second",
             "N",
-            "Passes per second of one worker. With 0, the rate of the audit RESULT, if it ran on the server.",
+            "Estimate the time from this speed of one worker, in passes per second. With 0, the plan uses the speed of "
+            "--model, or of the audit RESULT on the server. Without these, it gives no time.",
             min=0,
         ),
     ] = 0.0,

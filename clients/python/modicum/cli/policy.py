@@ -52,9 +52,9 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
     """Check a policy. Prints each problem with its line and column; exit code 2 if there is one.
 
-    It also warns of a waiver (a failure that is tolerated until a day) that has expired or expires within 14 days, of a
-    baseline file that is missing or damaged, of an outcome that only old results have, and of a rule that no result
-    fails.
+    The command also warns if a waiver (a failure that is tolerated until a day) has expired or expires within 14 days,
+    if the baseline file is missing or damaged, if a rule names an outcome that only older releases gave, or if a rule
+    can never fail.
     """
     policy = policy_from(file)
     warnings = list(_warnings(policy))

@@ -40,7 +40,9 @@ def create(
     version: Annotated[
         str, option(MODEL, "--version", "MODEL/NUMBER", "Version to review. Default: the first of the audit.")
     ] = "",
-    search: Annotated[int, option(SEARCH, "--search", "N", "Number of the search in the audit, from 0.")] = 0,
+    search: Annotated[
+        int, option(SEARCH, "--search", "N", "Number of the search: its place among the audit's searches, from 0.")
+    ] = 0,
     largest_fraction: Annotated[
         float,
         option(
@@ -124,7 +126,7 @@ def invite(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print the link of a new reviewer. It works once, in one browser, and cannot be shown again."""
+    """Print the link for a new reviewer. The link works once, in one browser. It cannot be shown again."""
     if again is not None and again < 1:
         raise InvalidArgument(f"--again: expected a number from 1 on; got {again}")
     with Client() as client:

@@ -16,9 +16,9 @@ Places = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] PHOTOS",
-        help="PHOTOS: a folder of images (pictures or .npy arrays), with or without class folders; a .csv of "
-        "file,label; an .npz; a .tar, such as a WebDataset; a .parquet; or one image. MODEL: a model in MLflow "
-        "instead of --weights, as models:/NAME/VERSION or models:/NAME@ALIAS.",
+        help="MODEL: only for a model in MLflow, instead of --weights: models:/NAME/VERSION or models:/NAME@ALIAS. "
+        "PHOTOS: a folder of images (pictures or .npy arrays), with or without class folders; a .csv of file,label; "
+        "an .npz; a .tar, such as a WebDataset; a .parquet; or one image.",
     ),
 ]
 

@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token.")]
+TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token, as `modicum tokens list` shows it.")]
 
 
 @command(app, "list")
@@ -68,12 +68,14 @@ def create(
 def rotate(
     token: TokenId,
     *,
-    overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old token stays valid, such as 1h.")] = "0m",
+    overlap: Annotated[
+        str, option(RUN, "--overlap", "TIME", "How long the old token stays valid, such as 1h. At most 7d.")
+    ] = "0m",
     as_json: options.Json = False,
 ) -> None:
     """Replace a token by one with the same member, name and lifetime, and print its secret.
 
-    The old token ends after --overlap.
+    The old token stays valid for the time in --overlap.
     """
     time = duration("--overlap", overlap)
     with Client() as client:

@@ -29,8 +29,8 @@ def list_entries(
             OUTPUT,
             "--filter",
             "TEXT",
-            "List only matching entries, by principal, verb, resource and outcome; for example "
-            '"principal = ci AND outcome = REFUSED".',
+            "List only matching entries. Fields: principal (the person or program), verb, resource and outcome; for "
+            'example "principal = ci AND outcome = REFUSED".',
         ),
     ] = "",
     last: Annotated[int, option(OUTPUT, "--last", "N", "List at most N entries.", min=1)] = 50,
@@ -62,7 +62,7 @@ def export(
         ),
     ] = 0,
 ) -> None:
-    """Print sealed entries as JSON lines, the oldest first, each with its hash. An entry is sealed within seconds."""
+    """Print the entries as JSON lines, the oldest first, each with its hash. New ones get their hash within seconds."""
     with Client() as client:
         for entry in client.trail.export(after=after):
             line = json.dumps(entry.as_json(), ensure_ascii=False)

@@ -54,7 +54,13 @@ def add(
     rule: RuleId,
     *,
     issuer: Annotated[
-        str, option(RUN, "--issuer", "URL", ("Issuer of the identity tokens; the operator lists the allowed ones."))
+        str,
+        option(
+            RUN,
+            "--issuer",
+            "URL",
+            "Issuer of the identity tokens. The operator must have listed it in MODICUM_TRUSTED_ISSUERS.",
+        ),
     ],
     claim: Annotated[
         list[str],
@@ -73,7 +79,7 @@ def add(
     lifetime: Annotated[str, option(RUN, "--lifetime", "TIME", "How long a job's token is valid, 1m to 120m.")] = "30m",
     as_json: options.Json = False,
 ) -> None:
-    """Trust the jobs whose identity token has all of these claims."""
+    """Trust the jobs of a CI system whose identity token has all claims that you give."""
     claims, time = _named(claim), duration("--lifetime", lifetime)
     with Client() as client:
         made = client.trust.add(rule, issuer=issuer, claims=claims, role=role, audience=audience, lifetime=time)

@@ -26,7 +26,8 @@ def list_verdicts(
             OUTPUT,
             "--filter",
             "TEXT",
-            'List only matching verdicts, for example "outcome = FAIL" or "model_version = resnet18/3".',
+            'List only matching verdicts, for example "outcome = FAIL" or "model_version = resnet18/3". Fields: '
+            "outcome, audit, model_version and policy_digest. Join several with AND.",
         ),
     ] = "",
     as_json: options.Json = False,

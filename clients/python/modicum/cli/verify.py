@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modicum.attestation.sealing import Signer
     from modicum.attestation.verification import StoredResult
 
-COMPARED = "Compared with"
+COMPARED = "Requirements"
 DAYS = re.compile(r"(\d{1,5})d")
 
 
@@ -72,16 +72,6 @@ class ComparedOptions:
         Path | None,
         option(COMPARED, "--model-signature", "FILE", "The OpenSSF `model.sig` that must list the weights."),
     ] = None
-    stored: Annotated[
-        bool,
-        option(
-            COMPARED,
-            "--stored",
-            FLAG,
-            "Require that the server still has the judged findings, and that no judged picture was erased after the "
-            "verdict.",
-        ),
-    ] = False
     model_key: Annotated[
         Path | None,
         option(
@@ -92,6 +82,16 @@ class ComparedOptions:
             "output says so.",
         ),
     ] = None
+    stored: Annotated[
+        bool,
+        option(
+            COMPARED,
+            "--stored",
+            FLAG,
+            "Ask the server of --project: it must still have the judged findings, and no judged picture may have been "
+            "erased after the verdict.",
+        ),
+    ] = False
 
 
 def verify(
