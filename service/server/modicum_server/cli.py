@@ -26,6 +26,9 @@ LOOPBACK = "127.0.0.1"
 SECRETS = tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
+#: How long after its grace time the API ends, whatever still runs in it. `up` waits a second longer.
+ENDING_SECONDS = 4.0
+
 HELP = """Run and administer a Modicum server.
 
 Exit codes: 0 done; 1 a wrong verdict (`selftest`) or damage (`verify`,
@@ -145,7 +148,7 @@ def serve(
                 fresh.rename(ready_file)
             await stop.wait()
 
-    run_until_signal(run)
+    run_until_signal(run, stop_seconds=settings.grace_seconds + ENDING_SECONDS)
 
 
 @app.command(cls=Command)

@@ -5,12 +5,14 @@ import errno
 from contextlib import suppress
 
 import grpc
+import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from modicum_server.domain.trusted_proxies import TrustedProxies
 from modicum_server.ports import Store
 from modicum_server.processes.file_limits import most_open_files
+from modicum_server.processes.work_until_stop import cancelled
 from modicum_server.settings import MEBIBYTE, Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
@@ -28,6 +30,9 @@ LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
 LARGEST_REPLY_BYTES = 16 * MEBIBYTE
 #: A connection without calls is closed after this time. A client opens another one with its next call.
 IDLE_SECONDS = 1_800
+#: How long gRPC may take to close connections after calls have ended. It never closes one whose other side keeps
+#: sending frames that it must answer, such as SETTINGS.
+CLOSING_SECONDS = 2.0
 #: Most calls that wait to be accepted. gRPC itself cancels more, without a reason.
 MOST_WAITING_CALLS = 32_000
 OPTIONS = (
@@ -45,6 +50,8 @@ OPTIONS = (
 
 #: This name is SERVING as long as the process lives. Every other name follows readiness.
 LIVENESS = "liveness"
+
+log = structlog.get_logger(__name__)
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -143,7 +150,13 @@ class GrpcServer:
                 await self._following
         await self._health.enter_graceful_shutdown()
         self._services.watching.stop()
-        await self._server.stop(grace)
+        stopping = asyncio.create_task(self._server.stop(grace))
+        ended, _ = await asyncio.wait({stopping}, timeout=grace + CLOSING_SECONDS)
+        if not ended:
+            log.warning(
+                "connections_not_closed", why="gRPC waits for callers that keep sending; their calls have ended"
+            )
+            await cancelled(stopping)
 
 
 def most_connections(settings: Settings, bounds: Bounds) -> int:
