@@ -56,6 +56,12 @@ def test_a_refusal_says_what_to_give(add_served, behaviour, answers, options, sa
     assert "s3cret" not in done.output
 
 
+def test_a_port_of_another_service_of_grpc_is_named():
+    refused = EndpointRefused("gRPC status UNIMPLEMENTED", "UNIMPLEMENTED")
+
+    assert advice(refused, asked("grpc://127.0.0.1:9/cats")).startswith("; 127.0.0.1:9 serves gRPC without the Open")
+
+
 def test_other_refusals_are_told_as_they_are():
     assert not advice(EndpointRefused("status 400", "400"), asked("http://127.0.0.1:9/cats"))
 

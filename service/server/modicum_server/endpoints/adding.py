@@ -18,6 +18,7 @@ from modicum_server.model_server import TaskFailed
 PATIENCE_SECONDS = 5.0
 #: In HTTP and in gRPC.
 WANTS_CREDENTIAL = frozenset({"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"})
+OTHER_SERVICE = "UNIMPLEMENTED"
 KNOWS_NO_MODEL = frozenset({"404", "NOT_FOUND"})
 
 
@@ -47,6 +48,10 @@ def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
     """Return what the operator can do about a refusal, to be put behind its text; or nothing."""
     if refused.status in KNOWS_NO_MODEL:
         return f"; give the name of a model that it serves: it seems to have none called {target_of(asked.url).model}"
+    if refused.status == OTHER_SERVICE:
+        return (
+            f"; {target_of(asked.url).authority} serves gRPC without the Open Inference Protocol: correct host and port"
+        )
     if refused.status not in WANTS_CREDENTIAL:
         return ""
     if asked.credential_file:
