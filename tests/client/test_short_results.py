@@ -227,3 +227,19 @@ def test_images_without_a_result_have_a_line():
     )
     assert both[0] == "at most 2 of 40 images have no result"
     assert not any("no result" in line for line in short_lines(result_with(model(spot="NONE_FOUND")), **COMMANDS))
+
+
+def test_copies_of_an_image_without_a_result_are_counted_beside_it():
+    one = model(spot="NONE_FOUND")
+    one["searches"][0]["counts"] = {**COUNTS, "images": 1, "failed": 1}
+    failures = [
+        {"item": item, "reason": "IMAGE_UNREADABLE", "model_version": one["model_version"], "search_index": 0}
+        for item in "012345"
+    ]
+
+    lines = short_lines(result_with(one, failures=failures, dataset={"name": "d", "copies": 5}), **COMMANDS)
+
+    assert lines[1] == (
+        "1 of 1 image has no result (6 with copies): 0 (IMAGE_UNREADABLE), 1 (IMAGE_UNREADABLE), 2 (IMAGE_UNREADABLE), "
+        "3 more"
+    )

@@ -92,15 +92,22 @@ def _without_result(result: Result) -> list[str]:
     if not any(numbers):
         return []
     at_most = "at most " if len(numbers) > 1 else ""
-    return [f"{at_most}{max(numbers):,} of {counts[0]['images']:,} images have no result{_failures(result)}"]
+    images = counts[0]["images"]
+    has = "image has" if images == 1 else "images have"
+    return [f"{at_most}{max(numbers):,} of {images:,} {has} no result{_failures(result, max(numbers))}"]
 
 
-def _failures(result: Result) -> str:
-    """The first items without a result, each with its reason, and how many more; empty where none is listed."""
+def _failures(result: Result, failed: int) -> str:
+    """The first items without a result, each with its reason, and how many more; empty where none is listed.
+
+    Copies of an image are listed, but are not among those that `failed`.
+    """
     reasons = {row["item"]: row["reason"] for row in result.document.get("failures", ())}
     named = [f"{item} ({reason})" for item, reason in islice(reasons.items(), MOST_NAMED)]
     more = len(reasons) - len(named)
-    return f": {', '.join([*named, *([f'{more:,} more'] if more else [])])}" if named else ""
+    copied = len(reasons) > failed and result.document.get("dataset", {}).get("copies")
+    with_copies = f" ({len(reasons):,} with copies)" if copied else ""
+    return f"{with_copies}: {', '.join([*named, *([f'{more:,} more'] if more else [])])}" if named else ""
 
 
 def _head(model: ModelResult, result: Result) -> str:
