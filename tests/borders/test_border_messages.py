@@ -120,7 +120,7 @@ NEVER_BOTH = frozenset({"specification.no_controls"})
         findings.finding_message(FINDING, "the name"),
         verdicts.judgement_message(VERDICT),
         *(
-            models.version_message(filled(ModelVersion, source=source), waits_for_worker=True)
+            models.version_message(filled(ModelVersion, source=source), waits_for_worker=True, failed_try="no")
             for source in SOURCES.values()
         ),
     ],

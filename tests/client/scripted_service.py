@@ -47,6 +47,7 @@ class Script:
         self.model = {"latest_version": VERSION}
         self.useful_gradient = True
         self.waits_for_worker = False
+        self.failed_tries = [""]
         self.ended = threading.Event()
         self.watches = []
         self.reports = {}
@@ -126,6 +127,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
         self.script.note("GetModelVersion", request, context)
         states = self.script.version_states
         state = states.pop(0) if len(states) > 1 else states[0]
+        tries = self.script.failed_tries
         rejected = state == model_pb2.ModelVersion.STATE_REJECTED
         return model_pb2.ModelVersion(
             name=request.name,
@@ -134,6 +136,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
             input=INPUT,
             useful_gradient=self.script.useful_gradient,
             waits_for_worker=self.script.waits_for_worker,
+            failed_try=tries.pop(0) if len(tries) > 1 else tries[0],
             reject_reason="STATE_DICT_MISMATCH" if rejected else "",
             reject_detail="expected fc.weight" if rejected else "",
         )

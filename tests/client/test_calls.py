@@ -206,6 +206,29 @@ def test_a_version_that_is_not_checked_exceeds_the_timeout(client, script, weigh
         register(client, weights, timeout_seconds=0.2)
 
 
+def test_a_wait_warns_once_why_a_try_of_the_check_failed(client, script, weights, caplog):
+    script.version_states, script.failed_tries = [1, 1, 1, 2], ["", "try 1 of 2 failed", "try 1 of 2 failed", ""]
+
+    register(client, weights)
+
+    assert [entry.getMessage() for entry in caplog.records] == ["model m/1: try 1 of 2 failed. It is tried again."]
+
+
+def test_a_watch_yields_what_a_check_waits_for_when_it_is_new(client, script):
+    script.version_states, script.failed_tries = [1, 1, 1, 2], ["", "try 1 of 2 failed", "try 1 of 2 failed", ""]
+
+    seen = [(version.state, version.failed_try) for version in client.models.watch(VERSION)]
+
+    assert seen == [("PENDING", ""), ("PENDING", "try 1 of 2 failed"), ("READY", "")]
+
+
+def test_a_check_that_takes_too_long_says_why_its_last_try_failed(client, script, weights):
+    script.version_states, script.failed_tries = [1], ["try 1 of 2 failed"]
+
+    with pytest.raises(errors.DeadlineExceeded, match=r"try 1 of 2 failed\. It is tried again"):
+        register(client, weights, timeout_seconds=0.2)
+
+
 async def test_the_asynchronous_client_works_like_the_synchronous_one(address, script):
     async with AsyncClient(address, token="secret") as client:
         names = [model.name async for model in client.models.list()]

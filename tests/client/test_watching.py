@@ -15,6 +15,7 @@ from modicum.cli.watching import Pace, checked, duration, watched
 from modicum.searches import specification_value
 from modicum.snapshots import AuditState
 from modicum.v1 import audit_pb2
+from modicum.versions import VersionState
 from rich.console import Console
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -233,6 +234,18 @@ def test_a_bar_says_what_an_audit_waits_for(audit, state, changes, says):
     assert details[0].startswith(says)
 
 
+def _pending(*, waits_for_worker=False, failed_try="", state=VersionState.PENDING):
+    name = "projects/default/models/m/versions/1"
+    return SimpleNamespace(name=name, state=state, waits_for_worker=waits_for_worker, failed_try=failed_try)
+
+
+def _said_of_checks(*versions):
+    said, models = [], SimpleNamespace(watch=lambda version: iter(versions))
+    ended = checked(SimpleNamespace(models=models), versions[0], SimpleNamespace(say=said.append))
+    assert ended is versions[-1]
+    return said
+
+
 @pytest.mark.parametrize(
     ("waits_for_worker", "says"),
     [
@@ -241,14 +254,15 @@ def test_a_bar_says_what_an_audit_waits_for(audit, state, changes, says):
     ],
 )
 def test_the_command_says_what_a_check_waits_for(waits_for_worker, says):
-    version = SimpleNamespace(name="projects/default/models/m/versions/1", waits_for_worker=waits_for_worker)
-    said = []
+    assert _said_of_checks(_pending(waits_for_worker=waits_for_worker)) == [says]
 
-    checked(
-        SimpleNamespace(models=SimpleNamespace(wait=lambda version: version)), version, SimpleNamespace(say=said.append)
-    )
 
-    assert said == [says]
+def test_the_command_says_why_a_try_of_a_check_failed_before_the_next_ends():
+    failed = _pending(failed_try="try 1 of 2 failed after 60 s")
+
+    said = _said_of_checks(_pending(), failed, failed, _pending(state=VersionState.READY))
+
+    assert said[1:] == ["model m/1: try 1 of 2 failed after 60 s. It is tried again"]
 
 
 def test_a_watch_yields_the_same_sequence_again_where_the_place_in_the_queue_moved(audit, script):

@@ -153,9 +153,18 @@ def test_an_endpoint_that_is_away_fails_the_audit_after_all_tries_and_blames_no_
     ],
 )
 def test_a_check_that_fails_is_tried_less_often_if_each_try_takes_long(error, tries):
-    endings = [check_ending_after(error, failed_tries, PAUSES) for failed_tries in range(tries)]
+    endings = [check_ending_after(error, failed_tries, PAUSES, seconds=1.0) for failed_tries in range(tries)]
 
     assert [type(ending) for ending in endings] == [HandBack] * (tries - 1) + [RejectVersion]
+
+
+def test_a_check_that_is_tried_again_says_why_its_try_failed_and_waits_for_nothing():
+    ending = check_ending_after(ModelHung(), 0, PAUSES, seconds=60.4)
+
+    assert isinstance(ending, HandBack)
+    assert ending.away_seconds is None
+    why = "MODEL_HUNG: the model's process showed no progress in time"
+    assert ending.away_reason == f"try 1 of 2 failed after 60 s with {why}"
 
 
 def test_each_retry_waits_twice_as_long():

@@ -86,6 +86,7 @@ class Models:
     ensemble = blocking(AsyncModels.ensemble)
     input_dropout = blocking(AsyncModels.input_dropout)
     wait = blocking(AsyncModels.wait)
+    watch = streaming(AsyncModels.watch)
     get = blocking(AsyncModels.get)
     list = streaming(AsyncModels.list)
     version = blocking(AsyncModels.version)

@@ -1,6 +1,7 @@
 """The models of a project and their versions: register, get, list, wait, delete."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ from modicum.versions import (
 
 CHECK_TIMEOUT_SECONDS = 600.0
 LONGEST_POLL_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
 #: What a version lacks before its upload; earlier releases want the model first.
 NOT_THERE_YET = frozenset({"ARTIFACT_MISSING", "MODEL_NOT_FOUND"})
 
@@ -188,27 +191,41 @@ class AsyncModels:
     async def wait(
         self, version: ModelVersion | str, *, timeout_seconds: float = CHECK_TIMEOUT_SECONDS
     ) -> ModelVersion:
-        """Wait until the version is READY, and return it.
+        """Wait until the version is READY, and return it. Why a try of its check failed is logged as a warning.
 
         Raises:
             ModelRejected: it was rejected; `reason` says why.
             DeadlineExceeded: it is still PENDING after `timeout_seconds`.
         """
-        deadline = monotonic() + timeout_seconds
-        pause = 0.05
+        warned = ""
+        async for seen in self.watch(version, timeout_seconds=timeout_seconds):
+            if seen.failed_try not in {"", warned}:
+                warned = seen.failed_try
+                _log.warning("model %s: %s. It is tried again.", short_version(seen.name), seen.failed_try)
+        return seen
+
+    async def watch(
+        self, version: ModelVersion | str, *, timeout_seconds: float = CHECK_TIMEOUT_SECONDS
+    ) -> AsyncIterator[ModelVersion]:
+        """Yield the version now and whenever what its check waits for or why a try failed changes, until it is READY.
+
+        Raises:
+            ModelRejected, DeadlineExceeded: as for `wait`.
+        """
+        deadline, pause = monotonic() + timeout_seconds, 0.05
         name = version if isinstance(version, str) else version.name
-        seen = await self.version(name)
+        before, seen = None, await self.version(name)
         while seen.state is VersionState.PENDING:
+            if seen != before:
+                yield seen
             if monotonic() > deadline:
-                none = "no running worker can check it; start one"
-                advice = none if seen.waits_for_worker else "check that a worker is running"
-                raise DeadlineExceeded(f"{name} was not checked within {timeout_seconds:.0f} s; {advice}")
+                raise DeadlineExceeded(f"{name} was not checked within {timeout_seconds:.0f} s; {_advice(seen)}")
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
-            seen = await self.version(name)
+            before, seen = seen, await self.version(name)
         if seen.state is VersionState.REJECTED:
             raise ModelRejected(seen.reject_detail, reason=seen.reject_reason, metadata={"model_version": name})
-        return seen
+        yield seen
 
     async def get(self, name: str) -> Model:
         """Get the model of that name.
@@ -298,6 +315,13 @@ class AsyncModels:
 
     def _name(self, name: str) -> str:
         return resource_name(self._connection.project, "models", name)
+
+
+def _advice(pending: ModelVersion) -> str:
+    """What to do about a check that takes too long."""
+    if pending.failed_try:
+        return f"{pending.failed_try}. It is tried again"
+    return "no running worker can check it; start one" if pending.waits_for_worker else "check that a worker is running"
 
 
 def _ready_version(model: Model) -> str:

@@ -64,7 +64,8 @@ class ModelVersion:
     weights, and `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an
     ensemble or an input-dropout version is made of. `endpoint` is the name of the operator's entry, and `claim` the
     SHA-256 of what the endpoint says of itself: nobody here has seen its weights. `waits_for_worker`: it is PENDING,
-    and no worker is there that could check it; lists do not tell it.
+    and no worker is there that could check it. `failed_try`: it is PENDING, and this is why the last try of its check
+    failed. Lists do not tell these two.
     """
 
     name: str
@@ -86,6 +87,7 @@ class ModelVersion:
     principal: str = ""
     configuration: str = ""
     waits_for_worker: bool = False
+    failed_try: str = ""
     endpoint: str = ""
     claim: str = ""
 
@@ -152,6 +154,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         principal=message.principal,
         configuration=message.weights.configuration,
         waits_for_worker=message.waits_for_worker,
+        failed_try=message.failed_try,
         endpoint=message.endpoint.name,
         claim=message.endpoint.claim,
     )

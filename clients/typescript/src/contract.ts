@@ -2485,6 +2485,8 @@ export interface components {
             readonly principal: string;
             /** @description Whether it is PENDING and no running worker can check it. The check begins when such a worker starts. Not set in lists. */
             readonly waitsForWorker: boolean;
+            /** @description Why the last try of its check failed, and which try that was, in words for people. It is set while it is PENDING: the check is tried again. Lists do not tell it. */
+            readonly failedTry: string;
         };
         /**
          * @description The state of a version.
@@ -2583,6 +2585,8 @@ export interface components {
             readonly principal?: string;
             /** @description Whether it is PENDING and no running worker can check it. The check begins when such a worker starts. Not set in lists. */
             readonly waitsForWorker?: boolean;
+            /** @description Why the last try of its check failed, and which try that was, in words for people. It is set while it is PENDING: the check is tried again. Lists do not tell it. */
+            readonly failedTry?: string;
         };
         /** @description Sufficient masks on the way from the whole image to the subset, the largest first: at most 8, to look at. */
         Narrowing: {

@@ -204,6 +204,7 @@ def _show(version: ModelVersion) -> None:
         ("name", version.name),
         ("state", version.state),
         ("waits", "for a worker; no running worker can check this version" if version.waits_for_worker else ""),
+        ("failed", f"{version.failed_try}. It is tried again" if version.failed_try else ""),
         ("rejected", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
         ("source", f"{version.source} {version.architecture or version.endpoint}".strip()),
         ("claim", f"{version.claim}, of what the endpoint says; its weights are not known" if version.claim else ""),

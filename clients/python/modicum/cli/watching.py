@@ -1,6 +1,7 @@
 """The progress of a check and of an audit: how far it is, how fast it runs, and how long it will take."""
 
 from collections.abc import Callable
+from itertools import chain
 from time import monotonic
 
 from modicum.cli.progress import View
@@ -9,7 +10,7 @@ from modicum.gate.counting import counted
 from modicum.gate.numbers import percent
 from modicum.resource_names import last_part, short_version
 from modicum.snapshots import AuditSnapshot, AuditState
-from modicum.versions import ModelVersion
+from modicum.versions import ModelVersion, VersionState
 
 SECONDS_PER_MINUTE = 60
 #: A rate over a shorter time is not shown: it depends on the start more than on the work.
@@ -43,9 +44,24 @@ def checked(client: Client, version: ModelVersion, shown: View) -> ModelVersion:
     Raises:
         ModelRejected, DeadlineExceeded: as `client.models.wait`.
     """
+    said = ""
+    seen = version
+    for seen in chain([version], client.models.watch(version)):
+        says = _check_text(seen)
+        if says not in {"", said}:
+            shown.say(f"model {short_version(seen.name)}: {says}")
+            said = says
+    return seen
+
+
+def _check_text(version: ModelVersion) -> str:
+    """What the check of a version waits for, or why its last try failed; empty when it is READY."""
+    if version.state is not VersionState.PENDING:
+        return ""
+    if version.failed_try:
+        return f"{version.failed_try}. It is tried again"
     waits = "no worker that can check it runs yet; waiting until one has started"
-    shown.say(f"model {short_version(version.name)}: {waits if version.waits_for_worker else CHECKED}")
-    return client.models.wait(version)
+    return waits if version.waits_for_worker else CHECKED
 
 
 def watched(audit: Audit, shown: View) -> None:

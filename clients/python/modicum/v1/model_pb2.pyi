@@ -410,6 +410,7 @@ class ModelVersion(google.protobuf.message.Message):
     CHECK_TIME_FIELD_NUMBER: builtins.int
     PRINCIPAL_FIELD_NUMBER: builtins.int
     WAITS_FOR_WORKER_FIELD_NUMBER: builtins.int
+    FAILED_TRY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name. The last part is a number that the server assigns."""
     digest: builtins.str
@@ -435,6 +436,10 @@ class ModelVersion(google.protobuf.message.Message):
     waits_for_worker: builtins.bool
     """Whether it is PENDING and no running worker can check it. The check begins when such a worker starts. Not set in
     lists.
+    """
+    failed_try: builtins.str
+    """Why the last try of its check failed, and which try that was, in words for people. It is set while it is PENDING: the check is
+    tried again. Lists do not tell it.
     """
     @property
     def weights(self) -> Global___Weights:
@@ -502,9 +507,10 @@ class ModelVersion(google.protobuf.message.Message):
         check_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         principal: builtins.str = ...,
         waits_for_worker: builtins.bool = ...,
+        failed_try: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["check_time", b"check_time", "create_time", b"create_time", "endpoint", b"endpoint", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "source", b"source", "torchscript", b"torchscript", "weights", b"weights"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["check_time", b"check_time", "class_count", b"class_count", "class_labels", b"class_labels", "create_time", b"create_time", "digest", b"digest", "endpoint", b"endpoint", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "name", b"name", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "principal", b"principal", "reject_detail", b"reject_detail", "reject_reason", b"reject_reason", "source", b"source", "state", b"state", "torchscript", b"torchscript", "useful_gradient", b"useful_gradient", "waits_for_worker", b"waits_for_worker", "weights", b"weights"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["check_time", b"check_time", "class_count", b"class_count", "class_labels", b"class_labels", "create_time", b"create_time", "digest", b"digest", "endpoint", b"endpoint", "ensemble", b"ensemble", "exported", b"exported", "failed_try", b"failed_try", "input", b"input", "input_dropout", b"input_dropout", "name", b"name", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "principal", b"principal", "reject_detail", b"reject_detail", "reject_reason", b"reject_reason", "source", b"source", "state", b"state", "torchscript", b"torchscript", "useful_gradient", b"useful_gradient", "waits_for_worker", b"waits_for_worker", "weights", b"weights"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["weights", "exported", "torchscript", "ensemble", "input_dropout", "endpoint"] | None: ...
 
 Global___ModelVersion: typing_extensions.TypeAlias = ModelVersion

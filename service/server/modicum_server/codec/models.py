@@ -113,8 +113,10 @@ def source_value(message: model_pb2.ModelVersion) -> Source | None:
     return None
 
 
-def version_message(value: ModelVersion, *, waits_for_worker: bool = False) -> model_pb2.ModelVersion:
-    """Model version. Whether it waits for a worker is not stored with it."""
+def version_message(
+    value: ModelVersion, *, waits_for_worker: bool = False, failed_try: str = ""
+) -> model_pb2.ModelVersion:
+    """Model version. What its check waits for, and why a try of it failed, are not stored with it."""
     message = model_pb2.ModelVersion(
         name=value.name,
         input=None if value.input is None else input_message(value.input),
@@ -127,6 +129,7 @@ def version_message(value: ModelVersion, *, waits_for_worker: bool = False) -> m
         check_time=time_message(value.check_time),
         principal=value.principal,
         waits_for_worker=waits_for_worker,
+        failed_try=failed_try,
     )
     put_source(message, value.source)
     if value.check is not None:

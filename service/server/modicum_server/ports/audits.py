@@ -154,7 +154,7 @@ class Shards(Protocol):
         """Return it for another attempt, with this count of failed tries, which may begin after the delay.
 
         `away_seconds` is how long it has waited for something that is away, and `away_reason` says for what; None if it
-        does not wait.
+        does not wait. `away_reason` of a check that does not wait says why the try failed.
         """
 
     async def split(self, shard: Shard) -> bool:

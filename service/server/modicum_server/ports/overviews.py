@@ -70,3 +70,6 @@ class Overviews(Protocol):
 
     async def waits_for(self, audit: str) -> str:
         """What work of this audit waits for because it is away, in words; empty if it waits for nothing."""
+
+    async def failed_try(self, version: str) -> str:
+        """Why the last try of a version's check failed, in words; empty if none failed, or no check is queued."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Subquery, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 from modicum_server.store import tables
 from modicum_server.store.audit_rows import AUDIT, audit_of
@@ -117,6 +117,11 @@ class PostgresOverviews:
         waits = _SHARDS.audit == audit, _SHARDS.away_since.is_not(None), _SHARDS.passes_done == 0
         query = select(_SHARDS.away_reason).where(*waits).order_by(_SHARDS.away_since).limit(1)
         return await self._connection.scalar(query) or ""
+
+    async def failed_try(self, version: str) -> str:
+        """Why the last try of a version's check failed, in words; empty if none failed, or no check is queued."""
+        check = _SHARDS.model_version == version, _SHARDS.stage == Stage.CHECK.value, _SHARDS.away_since.is_(None)
+        return await self._connection.scalar(select(_SHARDS.away_reason).where(*check)) or ""
 
     async def _verdicts(self, newest: Subquery) -> Mapping[str, Verdict]:
         query = select(newest.c.of, tables.verdicts).join(newest, newest.c.id == _VERDICTS.id)

@@ -135,7 +135,8 @@ class PostgresShards:
         """Queue it for another attempt, not before the delay has passed. The failed tries are stored.
 
         `away_seconds` says how long it has waited for something that is away, and `away_reason` for what. Without them
-        it does not wait for anything. Watches of its audit hear when that is new.
+        it does not wait for anything. Watches of its audit hear when that is new. `away_reason` alone says why the try
+        of a check failed.
         """
         row = await self._locked(shard)
         if row is None:
@@ -151,7 +152,7 @@ class PostgresShards:
                 away_reason=away_reason,
             )
         )
-        if away_reason != row.away_reason:
+        if row.audit and away_reason != row.away_reason:
             await notify_audit_changed(self._connection, row.audit)
         await self._move_passes(row.audit, row.passes_done)
         if delay_seconds <= 0:

@@ -87,6 +87,13 @@ class Versions:
         async with self._store.transaction() as transaction:
             return await no_worker_for(transaction, version.source)
 
+    async def failed_try(self, version: ModelVersion) -> str:
+        """Return why the last try of a PENDING version's check failed, in words; empty if none failed."""
+        if version.state is not VersionState.PENDING:
+            return ""
+        async with self._store.transaction() as transaction:
+            return await transaction.overviews.failed_try(version.name)
+
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[ModelVersion]:
         """List the versions of a model, newest first.
 

@@ -24,7 +24,7 @@ class HandBack:
     """Another attempt is to take the shard, after a delay.
 
     `away_seconds` is how long it has waited for something that is away; None if it does not wait. `away_reason` says
-    for what, in words for people.
+    for what, in words for people; of a check that does not wait, why the last try failed.
     """
 
     failed_tries: int

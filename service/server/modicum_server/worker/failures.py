@@ -104,14 +104,23 @@ def ending_after(error: ModelServerError, failed_tries: int, pauses: Pauses) -> 
     return IsolateImage(_image_reason(failure))
 
 
-def check_ending_after(error: ModelServerError, failed_tries: int, pauses: Pauses) -> HandBack | RejectVersion:
-    """Decide how a CHECK shard ends whose task failed; `failed_tries` counts its earlier failures."""
+def check_ending_after(
+    error: ModelServerError, failed_tries: int, pauses: Pauses, *, seconds: float
+) -> HandBack | RejectVersion:
+    """Decide how a CHECK shard ends whose task failed after these seconds; `failed_tries` counts its earlier failures.
+
+    Who registered the version reads the reason of each failed try. It waits for nothing that is away.
+    """
     if isinstance(error, ModelServerDown):
         return HandBack(failed_tries, pauses.down)
     failure = failure_of(error)
-    if failed_tries + 1 >= _check_tries(failure):
+    tries, failed_tries = _check_tries(failure), failed_tries + 1
+    if failed_tries >= tries:
         return RejectVersion(failure.reason, failure.detail)
-    return HandBack(failed_tries + 1, min(retry_delay(failed_tries + 1, pauses), LONGEST_CHECK_DELAY_SECONDS))
+    why = f"{failure.reason}: {failure.detail.rstrip('.')}"
+    told = f"try {failed_tries} of {tries} failed after {seconds:.0f} s with {why}"
+    delay = min(retry_delay(failed_tries, pauses), LONGEST_CHECK_DELAY_SECONDS)
+    return HandBack(failed_tries, delay, away_reason=told)
 
 
 def _check_tries(failure: TaskFailure) -> int:

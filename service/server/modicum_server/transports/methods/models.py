@@ -4,6 +4,7 @@ from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import model_pb2, model_service_pb2
 
 from modicum_server.codec.models import input_value, model_message, source_value, version_message
+from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.projects import Principal
 from modicum_server.transports.methods.enum_numbers import refuse_unknown_numbers
 from modicum_server.usecases.models import Models
@@ -48,7 +49,7 @@ class ModelMethods:
     ) -> model_pb2.ModelVersion:
         """GetModelVersion."""
         version = await self._versions.get(principal, request.name)
-        return version_message(version, waits_for_worker=await self._versions.waits_for_worker(version))
+        return await self._told(version)
 
     async def list_model_versions(
         self, principal: Principal, request: model_service_pb2.ListModelVersionsRequest
@@ -74,7 +75,7 @@ class ModelMethods:
         created = await self._versions.create(
             principal, request.parent, new, options, allow_missing=request.allow_missing
         )
-        return version_message(created, waits_for_worker=await self._versions.waits_for_worker(created))
+        return await self._told(created)
 
     async def delete_model_version(
         self, principal: Principal, request: model_service_pb2.DeleteModelVersionRequest
@@ -82,3 +83,7 @@ class ModelMethods:
         """DeleteModelVersion."""
         await self._versions.delete(principal, request.name)
         return Empty()
+
+    async def _told(self, version: ModelVersion) -> model_pb2.ModelVersion:
+        waits, failed = await self._versions.waits_for_worker(version), await self._versions.failed_try(version)
+        return version_message(version, waits_for_worker=waits, failed_try=failed)

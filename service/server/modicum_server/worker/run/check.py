@@ -5,6 +5,7 @@ rejected where it could do harm.
 """
 
 from contextlib import aclosing
+from time import monotonic
 
 from modicum_server.domain.models import ModelCheck
 from modicum_server.domain.tasks import Task, TaskChecked
@@ -22,6 +23,7 @@ async def run_check(context: WorkerContext, claim: Claim, task: Task) -> AcceptV
     Raises:
         ShardInterrupted: the shard is no longer wanted.
     """
+    began = monotonic()
     try:
         return AcceptVersion(await _check(context, claim, task))
     except ExecutableNotEnclosed as error:  # another try would end in the same way
@@ -29,7 +31,7 @@ async def run_check(context: WorkerContext, claim: Claim, task: Task) -> AcceptV
     except ModelServerError as error:
         claim.lease.check()
         report_failure(context, claim, error)
-        return check_ending_after(error, claim.shard.failed_tries, context.pauses)
+        return check_ending_after(error, claim.shard.failed_tries, context.pauses, seconds=monotonic() - began)
 
 
 async def _check(context: WorkerContext, claim: Claim, task: Task) -> ModelCheck:

@@ -60,6 +60,7 @@ async def _version(visit: Visit) -> Response:
         "version.html.j2",
         version=version,
         source=_source(version),
+        failed_try=await visit.use_cases.versions.failed_try(version),
         audits=audits,
         found={audit.name: one.get(name) for audit, one in zip(audits.rows, facts, strict=True)},
         verdicts=await visit.use_cases.verdicts.page(visit.principal, visit.project, about, newest),
