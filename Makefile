@@ -76,7 +76,7 @@ proto: $(PROTO_VENV)/.installed ## generate the code of the API contract and of 
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 	$(BIN)/modicum-server migrate
 
-bench: setup ## measure: PART=search|service|memory|load|growth|attack|report|upload|trust|gate|paper, QUICK=1, ONLY=gradient-free (of search), MODICUM_BENCH_DATA=DIR
+bench: setup ## measure: PART=search|service|arithmetic|memory|load|growth|attack|report|upload|trust|gate|paper, QUICK=1, ONLY=gradient-free (of search), MODICUM_BENCH_DATA=DIR
 	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 $(BIN)/python:

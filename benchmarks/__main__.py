@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from benchmarks import growth, hashing, load, loop, machine, memory, report, results, search, service, trust, upload
+from benchmarks import (
+    arithmetic,
+    growth,
+    hashing,
+    load,
+    loop,
+    machine,
+    memory,
+    report,
+    results,
+    search,
+    service,
+    trust,
+    upload,
+)
 from benchmarks.attack import run as attack
 from benchmarks.gate import run as gate
 from benchmarks.page import PAGE, write_page
@@ -31,8 +45,8 @@ def main(
     part: Annotated[
         str,
         typer.Option(
-            help="search, service, memory, load, growth, attack, report, upload, hashing, trust, gate or paper; "
-            "default: all"
+            help="search, service, arithmetic, memory, load, growth, attack, report, upload, hashing, trust, gate or "
+            "paper; default: all"
         ),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,
@@ -82,6 +96,7 @@ def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
             "loop": loop.measure(data, quick=quick),
             "service": service.measure(data, quick=quick),
         },
+        "arithmetic": lambda quick: arithmetic.measure(data, quick=quick),
         "memory": lambda quick: memory.measure(quick=quick),
         "load": lambda quick: load.measure(quick=quick),
         "growth": lambda quick: growth.measure(quick=quick),

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_tables, hashing_tables, load_tables, report_tables, tables, trust_tables, upload_tables
+from benchmarks import (
+    arithmetic_tables,
+    growth_tables,
+    hashing_tables,
+    load_tables,
+    report_tables,
+    tables,
+    trust_tables,
+    upload_tables,
+)
 from benchmarks.attack import tables as attack_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
@@ -20,7 +29,7 @@ PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
 `make bench` writes this page. It measures on the machine where it runs.
-`PART=search|service|memory|load|growth|attack|report|upload|hashing|trust|gate` runs one part, and
+`PART=search|service|arithmetic|memory|load|growth|attack|report|upload|hashing|trust|gate` runs one part, and
 `QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md).
 `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
 `cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
@@ -37,6 +46,7 @@ QUICK = {
     "adds ResNet-32, EfficientNet-Lite1 and 2, budgets from 50 passes on, backselect with a fraction of 0.2, and more "
     "images. It was not run for this page.\n",
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
+    "arithmetic": "Run with `QUICK=1`: ten images, on which nothing can be chosen; the full run has a hundred.\n",
     "attack": "Run with `QUICK=1`: a smaller and shorter attack.\n",
     "growth": "Run with `QUICK=1`: the larger audit has 100,000 items, not 1,000,000.\n",
     "report": "Run with `QUICK=1`: 200 images, not 1,000.\n",
@@ -79,6 +89,7 @@ def page_text(
         *tables.budgets(parts, reference, _further_budgets(parts)),
         *_section("search", "## Subset size against passes", parts, lambda part: _search(part, reference)),
         *_section("service", "## Time", parts, _service),
+        *_section("arithmetic", "## Searches in bfloat16", parts, arithmetic_tables.arithmetic),
         *_section("memory", "## Memory", parts, tables.memory),
         *_section("load", "## Load", parts, load_tables.load),
         *_section("growth", "## Large audits", parts, growth_tables.growth),

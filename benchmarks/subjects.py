@@ -17,7 +17,7 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.images.pictures import canvas_array
 from modicum_server.model_process.architectures import build_architecture, class_count_of
 from modicum_server.model_process.weights import fit_weights, read_weights
-from modicum_sis import Classifier, image_digest
+from modicum_sis import Classifier, Speedups, image_digest
 from torch import Tensor, nn
 
 DATA_VARIABLE = "MODICUM_BENCH_DATA"
@@ -150,7 +150,7 @@ def plain_classifier(source: Source) -> Classifier:
     return classifier_of(source, accelerate=False)
 
 
-def classifier_of(source: Source, *, accelerate: bool = True) -> Classifier:
+def classifier_of(source: Source, *, accelerate: bool | Speedups = True) -> Classifier:
     """The classifier of a source, as the service loads it."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Classifier(

@@ -151,7 +151,13 @@ def test_sizes_along_the_last_ranking_rise_again_if_they_do_not_suffice():
     assert shrinker.best.size == 92
 
 
-ALLOWED = {"chunk_size": {"time"}, "limit": {"time"}, "findings_file": {"os", "io", "pathlib"}, "plots": {"io"}}
+ALLOWED = {
+    "chunk_size": {"time"},
+    "speedup_choice": {"time"},
+    "limit": {"time"},
+    "findings_file": {"os", "io", "pathlib"},
+    "plots": {"io"},
+}
 FORBIDDEN = {"socket", "time", "datetime", "os", "io", "random", "pathlib", "grpc", "google", "requests", "threading"}
 
 

@@ -1,7 +1,8 @@
 """The method of Modicum as a library: searches for sufficient input subsets of image classifiers.
 
 It needs torch and numpy alone. It opens no sockets, and no files except those of `save_findings` and `load_findings`.
-It reads the clock only for a `Limit` and in `measured_chunk_size`. It leaves torch's global random state unchanged.
+It reads the clock only for a `Limit`, in `measured_chunk_size` and in `chosen_speedups`. It leaves torch's global
+random state unchanged.
 """
 
 from modicum_sis.acceleration.fast_path import Acceleration, Speedups
@@ -37,6 +38,7 @@ from modicum_sis.numerics.seeding import generator, image_digest
 from modicum_sis.progress import Progress
 from modicum_sis.run.find_subsets import find_subsets
 from modicum_sis.run.findings_file import load_findings, save_findings
+from modicum_sis.run.speedup_choice import SecondsRatio, SizeAgreement, SpeedupChoice, chosen_speedups
 from modicum_sis.scoring.score_requests import LeaveOneOut, ScoreMasks, Scores, Stop
 from modicum_sis.searches.backselect import BackSelect, backselect
 from modicum_sis.searches.batch_scheduler import propose_each
@@ -88,13 +90,17 @@ __all__ = [
     "Scores",
     "Search",
     "SearchTask",
+    "SecondsRatio",
     "SisError",
+    "SizeAgreement",
+    "SpeedupChoice",
     "Speedups",
     "Stop",
     "Subset",
     "Trace",
     "__version__",
     "backselect",
+    "chosen_speedups",
     "class_targeted",
     "default_chunk_size",
     "dilated",

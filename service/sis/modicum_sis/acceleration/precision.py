@@ -9,10 +9,21 @@ import torch
 from torch import Tensor, nn
 
 CONVOLUTION_AXES = 4
+BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx_ne_convert", "avx10_2")
+"""Sets of instructions by which a processor of the x86 kind computes in bfloat16, as torch names them."""
 
 
 class NotReducible(Exception):
     """The module cannot be copied or converted."""
+
+
+def lacks_bfloat16(device: torch.device) -> bool:
+    """Whether the device is known to have no instructions for bfloat16. False where torch does not tell."""
+    tell = getattr(torch.cpu, "get_capabilities", None)
+    if device.type != "cpu" or tell is None:
+        return False
+    known = tell()
+    return known.get("architecture") == "x86_64" and not any(known.get(name) for name in BFLOAT16_INSTRUCTIONS)
 
 
 class ReducedPrecision(nn.Module):
