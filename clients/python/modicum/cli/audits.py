@@ -281,7 +281,11 @@ def export_fiftyone(
 
 @command(app)
 def delete(name: Name, *, as_json: options.Json = False) -> None:
-    """Delete an audit that has ended, and its findings."""
+    """Delete an audit that has ended, and its findings.
+
+    The server refuses this while a verdict, a blind review or another audit needs its result. Only an admin can delete
+    an audit that somebody else created.
+    """
     with Client() as client:
         full = client.audits.get(name).name
         client.audits.delete(full)

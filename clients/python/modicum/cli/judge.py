@@ -32,7 +32,7 @@ def judge(
     version: Annotated[
         str,
         options.option(
-            options.MODEL, "--version", "MODEL/NUMBER", "Judge only this version of a result about several."
+            options.MODEL, "--version", "MODEL/NUMBER", "Judge only this version, if the result has several."
         ),
     ] = "",
     findings: Findings = None,

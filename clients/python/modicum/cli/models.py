@@ -34,7 +34,7 @@ NoWait = Annotated[bool, option(RUN, "--no-wait", FLAG, "Return without waiting 
 
 @command(app, "list")
 def list_models(*, as_json: options.Json = False) -> None:
-    """List the models, with the state of the newest version and the newest verdict that is stored."""
+    """List the models, each with the state of its newest version and its newest stored verdict."""
     with Client() as client:
         models = list(client.models.list())
         verdicts = {} if as_json else _newest_verdicts(client, models)
@@ -81,7 +81,7 @@ def _verdict_text(verdict: Verdict | ModelVerdict | None) -> str:
 
 @command(app)
 def show(name: Name, *, as_json: options.Json = False) -> None:
-    """Show a version of a model. For MODEL alone: its newest READY version, and all versions with their states.
+    """Show a version of a model. Without a version number: the newest READY one, and all versions with their states.
 
     If no version is READY, the newest is shown.
     """

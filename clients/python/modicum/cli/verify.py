@@ -97,7 +97,7 @@ class ComparedOptions:
 def verify(
     weights: Annotated[
         list[Path],
-        typer.Argument(metavar="WEIGHTS", help="The file of weights. For an ensemble, the files of all members."),
+        typer.Argument(metavar="WEIGHTS...", help="The file of weights. For an ensemble, the files of all members."),
     ],
     *,
     attestation: Annotated[
