@@ -164,7 +164,7 @@ def _erase_a_picture(page: Page, project: str) -> None:
     page.get_by_label("Erase it for good").check()
     page.get_by_role("button", name="Erase the picture").click()
     page.get_by_role("heading", name="Erasure").wait_for()
-    while not page.get_by_text("Everything listed here is gone").is_visible():
+    while not page.get_by_text("Everything listed as deleted here has been deleted").is_visible():
         page.wait_for_timeout(SETTLED_MILLISECONDS)
         page.reload()
     _take(page, "erasure", page.url)

@@ -72,7 +72,7 @@ class TestOfARejectedModel:
 
         seen = empty_scene.browser("otto").get(f"/{PROJECT}/new-audit")
 
-        assert "No version of a model is READY." in whole(seen)
+        assert "No model version is READY." in whole(seen)
         assert f'<a href="/{pending}">not-checked version 1</a>' in seen.text
         assert "guess version 1 REJECTED" in whole(seen)
         assert "not-checked version 1 PENDING" in whole(seen)

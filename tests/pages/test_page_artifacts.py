@@ -52,7 +52,7 @@ def test_a_digest_that_no_artifact_has_and_one_that_is_none_are_told_apart(scene
     none, wrong = browser.get(f"{ARTIFACTS}?digest={'0' * 64}"), browser.get(f"{ARTIFACTS}?digest=weights")
 
     assert (none.status, wrong.status) == (200, 400)
-    assert "No artifact begins like that. Show all" in whole(none)
+    assert "No artifact has a SHA-256 that begins with these digits. Show all" in whole(none)
     assert "Digest: expected up to 64 lower-case hexadecimal digits" in whole(wrong)
     assert 'aria-invalid="true"' in wrong.text
 

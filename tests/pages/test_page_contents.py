@@ -122,7 +122,8 @@ def test_an_audit_of_which_no_worker_holds_a_part_says_that_it_waits(scene):
 
     said = whole(scene.browser().get(f"/{audit.name}"))
     assert re.search(
-        r"It waits: other audits have the workers, or none is up\. It goes on by itself\. (At most|Too little)", said
+        r"all workers are busy with other audits, or none is running\. It continues when one is free\. (At most|It is)",
+        said,
     )
 
 

@@ -22,10 +22,10 @@ EMPTY = {
     "/policies": "No policy was used yet.",
     "/datasets": "No data set was uploaded yet.",
     "/artifacts": "Nothing is stored yet. Weights, pictures, results and verdicts will be listed here.",
-    "/models": "No model is registered yet. A model is what an audit looks at. The command uploads one:",
+    "/models": "No model is registered yet. An audit examines a model. This command uploads one:",
     "/swaps": "No spot was tried yet. A swap moves a small part of one picture onto another",
     "/trust": "This project trusts no job. With a rule, a pipeline can audit and judge without a stored secret.",
-    "/holds": "Nothing is held. Hold what must still be there when somebody asks",
+    "/holds": "Nothing is held. Hold what you may have to show later",
 }
 """By the path below the project, what stands on it."""
 BEGUN = "/models/begun"
@@ -76,7 +76,7 @@ def test_a_model_without_a_version_says_how_to_upload_one(bare, browser):
         bare.run(able.models.delete(NOA, f"{BARE}{BEGUN}"))
 
     assert empty.status == 404
-    assert "No version is registered yet. A version has the weights that an audit looks at." in said
+    assert "No version is registered yet. A version holds the weights that are audited." in said
     assert "MODICUM_PROJECT=bare modicum models create begun --weights w.safetensors" in said
 
 

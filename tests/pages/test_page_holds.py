@@ -6,7 +6,7 @@ from tests.pages.page_reading import marked, whole
 from tests.pages.pages_stage import PROJECT
 
 HOLDS = f"/{PROJECT}/holds"
-FREE = "A hold keeps it and its pictures from being deleted"
+FREE = "A hold prevents anybody from deleting it or its pictures"
 REASON = "evidence of <b>incident</b> 12"
 
 

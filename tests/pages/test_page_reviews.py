@@ -66,7 +66,7 @@ def test_a_reviewer_whose_browser_is_lost_goes_on_with_another_link(scene: Scene
 
     assert "Another link for Bo" in whole(page)
     assert "Another link" not in whole(scene.browser("vera").get(f"/{asked.name}"))
-    assert "Who opens it goes on after 1 answer." in whole(invited)
+    assert "The reviewer continues after 1 answer." in whole(invited)
     link = re.search(r"http://[^\s<]+(/review#[\w-]{43})", invited.text)[1]
     assert "Picture 2 of 24" in ReviewerBrowser.of(scene, link).page().text
     assert "Picture" not in lost.page().text

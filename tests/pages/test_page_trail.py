@@ -42,7 +42,7 @@ def test_filters_narrow_the_list_and_stay_chosen(scene, named):
 
     assert seen.text.count('<td class="whole">') == 1
     assert "<option selected>DeleteMember</option>" in seen.text
-    assert "No entry is like that" in whole(none)
+    assert "No entry matches" in whole(none)
 
 
 def test_a_filter_that_cannot_be_read_is_told(scene):

@@ -214,4 +214,4 @@ def test_an_input_dropout_version_is_said_to_be_inference_only_wherever_it_is_na
     assert f"against its members tiny, version 1, {said}, threshold" in page
     assert f'<th scope="row">{said}</th>' in page
     assert "tiny, version 1 (inference only)" not in page
-    assert "The mark of an input-dropout version" in read(page).text
+    assert "An input-dropout version has this mark" in read(page).text
