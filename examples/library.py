@@ -1,4 +1,4 @@
-"""Find the pixels that suffice for a small network's decisions, with the library alone. Takes half a minute."""
+"""Find the pixels that suffice for a small network's decisions, only with the library. Takes half a minute."""
 
 from statistics import median
 

@@ -170,7 +170,7 @@ def test_no_table_and_no_file_has_an_erased_picture_or_its_masks(  # noqa: PLR09
     assert files_with(server.place.data, masks, but="postgres") == []
     assert files_with(server.place.data, [content]) == []
     assert image not in left
-    assert set(summaries) == {"1 image was erased after the audit; these figures are those of the others."}
+    assert set(summaries) == {"1 image was erased after the audit; these figures are about the other images."}
     assert [audit.snapshot.erased for audit in after] == [1, 1, 1]
     assert refused.code == 1
     assert "NO  findings: 1 picture was erased from projects/default/audits/erasing-1 since" in refused.output

@@ -41,7 +41,7 @@ def test_a_file_that_cannot_be_read_is_named(add, option, file, says):
         (
             (404, grpc.StatusCode.NOT_FOUND),
             (),
-            f"; give the name of a model that it serves: it seems to have none called {MODEL}",
+            f"; it seems to serve no model called {MODEL}: give the name of one that it serves",
         ),
     ],
 )

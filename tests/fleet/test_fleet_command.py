@@ -80,7 +80,7 @@ def test_a_head_beyond_loopback_needs_tls(said, settings):
 
     assert code == 2
     assert "Set RAY_USE_TLS=1, RAY_TLS_SERVER_CERT, RAY_TLS_SERVER_KEY, RAY_TLS_CA_CERT here" in line
-    assert line.endswith("or give --ray-without-tls if its network is closed")
+    assert line.endswith("or give --ray-without-tls if others cannot reach its network")
 
 
 def test_with_the_files_of_tls_a_head_beyond_loopback_is_taken():

@@ -173,7 +173,7 @@ def test_an_open_class_whose_interval_lies_above_the_limit_says_why_that_does_no
 
     assert given.outcome == "INCONCLUSIVE"
     assert given.rules[0].worst.reason.startswith(
-        "not settled with 100 images: the interval is for this place alone, and with 3 tested places it may be chance"
+        "not settled with 100 images: the interval is only for this place, and with 3 tested places it may be chance"
     )
 
 
@@ -247,7 +247,7 @@ def test_an_accepted_place_that_moves_is_shown_where_the_class_passes():
 def test_an_accepted_place_that_is_not_found_to_decide_is_said_to_be_so():
     given = verdict(accepting("moving"), with_cats(place((4, 20), own=True), place((0, 60))))
 
-    note = f"accepted by us: for class cat, {MOVES}, which is not found to decide; reason: its shape"
+    note = f"accepted by us: for class cat, {MOVES}, which does not clearly decide; reason: its shape"
     assert (given.outcome, given.notes) == ("PASS", (note,))
 
 
@@ -335,6 +335,6 @@ def test_a_share_above_the_limit_that_chance_may_give_says_so():
     (cats,) = [one for one in given.rules[0].checks if one.subject == "cat"]
     assert (given.outcome, cats.value, cats.limits.at_most) == ("PASS", 0.135, 0.1)
     assert cats.reason == (
-        "no spot was found that decides: the interval is for this place alone, and one of 4 tested places may reach it "
+        "no spot was found that decides: the interval is only for this place, and one of 4 tested places may reach it "
         "by chance"
     )

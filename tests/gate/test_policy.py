@@ -170,8 +170,8 @@ def test_an_outcome_of_older_results_alone_is_told():
 
     (told,) = outdated_outcomes(old)
     assert told == (
-        "modicum.yaml:3:3: shortcut expects CLEAR, which only results before version 2 of the form have; expect "
-        "NONE_SEEN for those of today"
+        "modicum.yaml:3:3: shortcut expects CLEAR, an outcome of results before schema version 2; newer "
+        "results have NONE_SEEN instead: expect that"
     )
 
 

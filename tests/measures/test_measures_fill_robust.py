@@ -156,7 +156,7 @@ def test_a_budget_at_which_nothing_can_be_found_is_the_reason():
     measured = measures_of([finding(place, controls=small) for place in range(12)])
 
     assert measured["fill_robust_found_share"]["unavailable"] == (
-        "its budget is too small for 12 images: beside a whole pool of donors it finds nothing with fewer than 222 "
-        "passes an image, so give it at least as many"
+        "its budget is too small for 12 images: with a full pool of donors, it needs at least 222 "
+        "passes an image to find anything"
     )
     assert reading_of([finding(place, controls=small) for place in range(12)]) is None

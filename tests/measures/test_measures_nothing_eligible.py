@@ -13,8 +13,8 @@ from tests.measures.summary_facts import drop, paired, rate, row, spot_test
 
 LOOK = "On a terminal, modicum audit draws the first pictures as the model sees them."
 INPUT = (
-    "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
-    "order of the names in --class-labels that of the model's outputs"
+    "the input specification (--input: size, channels, mean and standard deviation) is the one used in training, and "
+    "that the names in --class-labels have the order of the model's outputs"
 )
 
 SPOT = "the spot test"
@@ -80,9 +80,9 @@ def test_the_summary_begins_with_the_confidences_and_the_thresholds_that_would_h
 @pytest.mark.parametrize(
     ("label", "says"),
     [
-        (1, f"Check first that {INPUT}: the predictions are right on 0 of 2 labelled images. {LOOK}"),
-        (0, f"Check first that {INPUT}: the predictions are right on 2 of 2 labelled images. {LOOK}"),
-        (None, f"Check first that {INPUT}: without labels it is not known whether the predictions are right. {LOOK}"),
+        (1, f"Check first that {INPUT}. The predictions are right on 0 of 2 labelled images. {LOOK}"),
+        (0, f"Check first that {INPUT}. The predictions are right on 2 of 2 labelled images. {LOOK}"),
+        (None, f"Check first that {INPUT}. Without labels it is not known whether the predictions are right. {LOOK}"),
     ],
 )
 def test_the_input_specification_is_doubted_beside_what_labels_say(label, says):

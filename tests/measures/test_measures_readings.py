@@ -89,8 +89,8 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
 
     assert readings["class_targeted"]["text"] == (
         "For 100% of 20 images (95% interval 84% to 100%) the same search finds a subset for a random other class: "
-        "on most images this search argues for another class with subsets at most 2.0 times as large, so what it finds "
-        "for the predicted class shows no more than that. In the median it is 1.3 times as large as for the predicted "
+        "on most images this search argues for another class with subsets at most 2.0 times as large, so its subsets "
+        "for the predicted class show no more than those. In the median it is 1.3 times as large as for the predicted "
         "class (95% interval 1.3 to 1.3)."
     )
 

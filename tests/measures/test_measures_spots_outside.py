@@ -66,7 +66,7 @@ def test_pairs_that_were_left_out_are_told():
     _, cats, said = spot_test(trial(follow=False, share=0.4), beside)
 
     assert cats["places"][1]["places"][0]["pasted"]["left_out"] == 12
-    assert "12 of 32 pairs of pictures were left out: nothing else there moves as many pixels." in said
+    assert "12 of 32 pairs of pictures were left out: no other place there moves as many pixels." in said
 
 
 def test_where_no_pair_could_be_compared_the_reading_does_not_say_none_found():

@@ -76,7 +76,7 @@ NOT_ASKED = f"Not tested: whether a small spot decides (the control was not aske
 
 
 ALL_FOLLOW = (
-    CAT_FOLLOWS.replace("The decision for cat", "Of all classes together, a decision")
+    CAT_FOLLOWS.replace("The decision for cat", "With all classes pooled, a decision")
     .replace("pictures cat", "pictures the class that it came from")
     .replace("lose cat", "lose their class")
 )

@@ -42,7 +42,7 @@ def dog(outcome, followed=0.6, **more):
         ),
         (
             [POOLED, cat(SpotOutcome.SUFFICIENT)],
-            f"Of all classes together, a decision follows {WHERE}",
+            f"With all classes pooled, a decision follows {WHERE}",
             CAT_IS_ENOUGH,
         ),
     ],

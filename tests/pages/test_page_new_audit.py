@@ -69,7 +69,7 @@ def test_a_new_audit_offers_no_model_and_no_data_set_that_the_address_makes_up(s
 def test_a_new_audit_says_how_many_images_the_policy_to_start_with_requires(scene):
     said = whole(scene.browser("otto").get(f"/{PROJECT}/new-audit"))
 
-    assert "takes 30 at least, and hundreds to be sure. The policy to start with requires 100 eligible ones." in said
+    assert "hundreds for a clear one. The recommended policy requires 100 eligible ones." in said
 
 
 def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
@@ -212,7 +212,7 @@ def test_a_question_about_other_versions_is_refused_alone(scene):
     seen = browser.send(form, form, **alone)
 
     assert seen.status == 400
-    assert "Questions: transfer asks other versions, and none was chosen; choose one under Compare" in whole(seen)
+    assert "Questions: transfer needs other versions, and none is chosen; choose one under Compare" in whole(seen)
     assert browser.get(f"/{PROJECT}/audits/asks-no-other").status == 404
 
 

@@ -57,4 +57,4 @@ def test_a_class_that_loses_accuracy_at_the_edge_is_named():
 
 def test_an_ensemble_that_mitigates_is_not_cleared_of_spots_and_edges():
     assert "to mend" not in SETTLED["MITIGATED"]
-    assert "Whether a version follows a spot or needs the edge, its own outcome says." in SETTLED["MITIGATED"]
+    assert "Each version's own outcome says whether it follows a spot or needs the edge." in SETTLED["MITIGATED"]

@@ -73,8 +73,8 @@ def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
 
     assert text.startswith("decisive The decisions for “seven” and “three” follow small spots.")
     assert (
-        "Pasted, each spot turns the share of other pictures below into its class; covered, the share below loses it."
-        in text
+        "Pasted: the share of other pictures that each spot turns into its class. "
+        "Covered: the share of pictures that lose the class." in text
     )
 
 

@@ -52,6 +52,6 @@ def test_a_spot_that_an_earlier_release_tested_is_not_said_to_be_sure(more):
     text = first_screen(left_out=None, more=more)
 
     assert text.startswith("shortcut")
-    assert "compared it with what may have moved fewer pixels" in text
+    assert "its comparison may have moved fewer pixels" in text
     assert "audit again." in text
     assert HOW_SURE not in text

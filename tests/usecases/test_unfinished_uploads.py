@@ -26,7 +26,7 @@ async def test_a_project_has_so_many_unfinished_uploads_and_each_of_them_can_go_
     for number in (0, 1):
         await broken_upload(artifacts, bytes_of(number))
 
-    with pytest.raises(ProjectFull, match="projects/default may have 2 unfinished uploads; go on with one of them"):
+    with pytest.raises(ProjectFull, match="projects/default may have 2 unfinished uploads; finish one of them"):
         await upload(artifacts, bytes_of(2))
     await artifacts.upload_small(AUDITOR, PROJECT, [bytes_of(3)])  # leaves none
     await upload(artifacts, bytes_of(0))

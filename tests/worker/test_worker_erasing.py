@@ -122,7 +122,7 @@ async def test_results_are_made_anew_without_the_picture_and_say_so(scene: Scene
     assert (old["dataset"]["erased"], new["dataset"]["erased"], after.erased) == (0, 1, 1)
     assert (old["findings"]["rows"], new["findings"]["rows"]) == (80, 79)
     assert new["models"][0]["summary"][-1] == (
-        "1 image was erased after the audit; these figures are those of the others."
+        "1 image was erased after the audit; these figures are about the other images."
     )
     assert after.outcome == outcome_in(new)
     assert IMAGE not in {finding.image_digest for finding in await scene.findings(name)}

@@ -75,7 +75,7 @@ class Erasures:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Holds on what is evidence, which the admins of a project manage."""
+    """Holds on evidence, which the admins of a project manage."""
 
     _portal: Portal
     _async: AsyncHolds
@@ -87,7 +87,7 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Retentions:
-    """For how long a project keeps what audits leave behind, which its admins set."""
+    """For how long a project keeps findings, results and pictures. Its admins set it."""
 
     _portal: Portal
     _async: AsyncRetentions

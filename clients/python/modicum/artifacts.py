@@ -39,7 +39,7 @@ class AsyncArtifacts:
         """List the artifacts with what refers to each, by digest.
 
         Args:
-            digest: list only those whose digest is this, or begins so.
+            digest: list only artifacts whose digest begins with these digits.
         """
         request = artifact_service_pb2.ListArtifactsRequest(
             parent=self._connection.project, digest=checked_text(digest, "digest")
@@ -49,9 +49,10 @@ class AsyncArtifacts:
             yield _artifact(message)
 
     async def upload(self, file: str | Path) -> str:
-        """Store a file under its SHA-256, and return that. Nothing is sent of what the project holds already.
+        """Store a file under its SHA-256, and return that.
 
-        Stored bytes that are damaged or gone are replaced: so an audit that failed with ARTIFACT_CORRUPT is mended.
+        If the project holds the file already, nothing is sent. Stored bytes that are damaged or missing are replaced,
+        so this repairs what made an audit fail with ARTIFACT_CORRUPT.
 
         Raises:
             InvalidSource: the file cannot be read.

@@ -124,7 +124,7 @@ class AsyncAudit:
         Raises:
             AuditFailed: the audit failed; `reason` says why.
             AuditCancelled: the audit was cancelled.
-            DeadlineExceeded: the audit has not ended after `timeout_seconds`. It goes on running.
+            DeadlineExceeded: the audit has not ended after `timeout_seconds`. It continues.
         """
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -145,8 +145,8 @@ class AsyncAudit:
     async def stop(self, why: str = "", *, without_scores: bool = False) -> AuditSnapshot:
         """End its searches with those that have begun. It then succeeds, about the images that are done.
 
-        An audit past its searches stays as it is, unless it is to end `without_scores`: then what follows the searches,
-        such as the spot test, is left out as far as it is not done. The result says what, and `why`.
+        An audit past its searches stays as it is, unless `without_scores` is set: then unfinished work that follows the
+        searches, such as the spot test, is left out. The result says what was left out, and `why`.
 
         Raises:
             FailedPrecondition: it was created without `stopping` (AUDIT_NOT_STOPPABLE).
@@ -169,8 +169,8 @@ class AsyncAudit:
         Raises:
             AuditFailed: the audit failed; `reason` says why.
             AuditCancelled: the audit was cancelled.
-            FailedPrecondition: the retention of the project deleted its result (RETENTION_PASSED). Where it deleted the
-                findings alone, the result has figures and no findings.
+            FailedPrecondition: the retention of the project deleted its result (RETENTION_PASSED). If it deleted only
+                the findings, the result has figures and no findings.
         """
         await self.wait(progress=progress)
         if self.snapshot.findings_delete_time is None:
@@ -182,7 +182,7 @@ class AsyncAudit:
         return await self._with_pictures(result) if pictures else result
 
     async def document(self) -> Mapping[str, Any]:
-        """Fetch its result document alone, as of the last reply of the server. `result` has the findings as well.
+        """Fetch only its result document, as of the last reply of the server. `result` has the findings as well.
 
         Raises:
             FailedPrecondition: it had not succeeded (AUDIT_NOT_SUCCEEDED), or the retention of the project deleted its

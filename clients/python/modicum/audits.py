@@ -85,7 +85,7 @@ class AsyncAudits:
                 method.
             fill: what replaces a masked pixel.
             target_rules: the classes that subsets must keep, "predicted" or "random_other"; there is a search for each.
-            seed: seed of everything that is drawn at random.
+            seed: seed of all random draws.
             sample: audit so many items, drawn at random by the seed; 0: all.
             controls: the controls to run; "fill:8" runs fill on 8 images. Default: the server's controls. An empty
                 sequence runs none.

@@ -19,7 +19,7 @@ POLL_SECONDS = (0.1, 2.0)
 
 
 class ErasureState(StrEnum):
-    """How far an erasure is. A RUNNING one continues by itself, also after a restart of the server."""
+    """The state of an erasure. A RUNNING one continues by itself, also after a restart of the server."""
 
     RUNNING = "RUNNING"
     DONE = "DONE"
@@ -28,8 +28,8 @@ class ErasureState(StrEnum):
 class ErasedOutcome(StrEnum):
     """What became of the result of an audit that used the picture.
 
-    SUMMARISED: it was made anew from the other pictures. REMOVED: there was nothing left, or it could not be made anew;
-    the audit has none any more. NONE: it had none. WAITING: this is still to come.
+    SUMMARISED: it was computed again from the other pictures. REMOVED: no picture was left, or the result could not be
+    computed again; the audit has no result any more. NONE: the audit had no result. WAITING: this is not done yet.
     """
 
     WAITING = "WAITING"
@@ -71,13 +71,13 @@ class Erasure:
         items: the items that hold the picture.
         findings: how many were deleted.
         predictions: the same, of pictures of other data sets.
-        spot_rows: rows of the spot test out of which its pairs were taken.
+        spot_rows: rows of the spot test from which its pairs were removed.
         reviews: blind reviews that showed it, which were deleted.
         swaps: swaps of a spot that used it, which were deleted.
         verdicts: whose documents lost their pictures.
         results: the audits that used it.
         artifacts: SHA-256 of the files that the project no longer holds.
-        kept_for: what refers to its bytes as something else, so that they stay.
+        kept_for: what uses the same bytes for another purpose, so that they are kept.
     """
 
     name: str
@@ -105,10 +105,10 @@ class AsyncErasures:
         self._connection = connection
 
     async def erase(self, image: str = "", *, dataset: Dataset | str = "", item: str = "") -> Erasure:
-        """Erase a picture from the project, by its digest or by an item that holds it. `wait` tells when it is done.
+        """Erase a picture from the project, by its digest or by an item that holds it.
 
-        Findings, masks, pictures in verdicts, blind reviews that show it and its file go; results are made anew from
-        the other pictures. Backups and what somebody downloaded are not reached.
+        `wait` returns when it is done. Findings, masks, pictures in verdicts, blind reviews that show it and its file
+        are deleted. Results are computed again from the other pictures. Backups and downloaded copies are not changed.
 
         Args:
             image: SHA-256 of the picture.
@@ -135,15 +135,15 @@ class AsyncErasures:
         """Wait until an erasure is done, and return it.
 
         Raises:
-            DeadlineExceeded: it is not done after `timeout_seconds`. It still goes on.
+            DeadlineExceeded: it is not done after `timeout_seconds`. It continues.
         """
         deadline, (pause, longest) = monotonic() + timeout_seconds, POLL_SECONDS
         seen = await self.get(erasure if isinstance(erasure, str) else erasure.name)
         while seen.state is ErasureState.RUNNING:
             if monotonic() > deadline:
                 raise DeadlineExceeded(
-                    f"{seen.name} was not done within {timeout_seconds:.0f} s and goes on; check that a worker is "
-                    "running, and that no backup is"
+                    f"{seen.name} was not done within {timeout_seconds:.0f} s and continues; check that a worker is "
+                    "running, and that no backup is under way"
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, longest)

@@ -236,9 +236,10 @@ class Finding:
         return class_name(self.class_labels, index)
 
     def plot(self) -> "Figure":
-        """Draw the photograph, what suffices of it, and the confidence over the pixels kept, as far as they are there.
+        """Draw the photograph, what suffices of it, and the confidence over the pixels kept, if they are there.
 
-        Returns a figure that is open nowhere: a notebook shows it, and `figure.savefig("a.png")` writes it.
+        The figure is not shown by itself: a notebook shows it as the value of a cell, and `figure.savefig("a.png")`
+        writes it.
 
         Raises:
             InvalidArgument: there is no subset (NOTHING_TO_PLOT), or matplotlib is not installed

@@ -1,4 +1,4 @@
-"""Holds on what is evidence: audits, data sets, versions and verdicts. The admins of a project manage them."""
+"""Holds on evidence: audits, data sets, versions and verdicts. The admins of a project manage them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from modicum.v1 import hold_pb2, hold_service_pb2
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An audit, a data set, a version or a verdict is held: it is not deleted until the hold is released.
+    """A hold on an audit, a data set, a version or a verdict.
 
-    No picture of a held audit or data set is erased, nor of the audits of a held verdict.
+    Until it is released, nobody can delete the held resource, or erase a picture of a held audit or data set or of the
+    audits of a held verdict.
     """
 
     name: str
@@ -55,7 +56,7 @@ class AsyncHolds:
 
         Args:
             hold_id: name of the hold.
-            reason: why; whoever is refused reads it.
+            reason: the reason. Callers whose request the hold refuses see it.
             audit: the audit that is held, with its result.
             dataset: the data set that is held.
             version: the version that is held, as MODEL/NUMBER.
@@ -82,7 +83,7 @@ class AsyncHolds:
         return _hold(await self._connection.call(self._connection.holds.CreateHold, request))
 
     async def release(self, hold: str) -> None:
-        """Release what a hold holds.
+        """Delete a hold, which releases the held resource.
 
         Raises:
             NotFound: there is no such hold.

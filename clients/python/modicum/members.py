@@ -100,7 +100,7 @@ class AsyncMembers:
         return _member(await self._connection.call(self._connection.access.SetMemberRole, request))
 
     async def remove(self, principal: str) -> None:
-        """Remove a member, with its tokens for this project alone.
+        """Remove a member, with its tokens that are only for this project.
 
         Raises:
             NotFound: the principal has no role in this project.
@@ -131,7 +131,7 @@ class AsyncTokens:
             yield _token(message)
 
     async def create(self, principal: str, *, display_name: str = "", lifetime: timedelta | None = None) -> NewToken:
-        """Make a token of a member, valid in this project alone.
+        """Make a token of a member, valid only in this project.
 
         Args:
             principal: the member.

@@ -75,7 +75,7 @@ class AsyncModels:
             exported: instead: a torch.export program (.pt2). The server must allow programs.
             torchscript: instead: a TorchScript program. The server must allow programs.
             endpoint: instead: a model that is served elsewhere by the Open Inference Protocol v2, by the name or the
-                whole address under which the server's operator added it. It is searched by forward passes alone.
+                whole address under which the server's operator added it. The search uses only forward passes.
             architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
             input: how images are prepared: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a
                 specification. Default: as the folder of `model` says; other models need one.

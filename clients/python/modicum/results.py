@@ -138,8 +138,8 @@ class ModelResult:
     def shortcut(self) -> str:
         """SHORTCUT, NONE_SEEN or INCONCLUSIVE by the shortcut rule; empty where its control did not run.
 
-        SHORTCUT of a result of schema 1 or 2 is a loss that was compared with no other fill. A result of schema 1 has
-        CLEAR instead of NONE_SEEN, by a rule that also asked where the subsets lie.
+        In results of schema 1 and 2, SHORTCUT is a loss that was not compared with another fill. A result of schema 1
+        has CLEAR instead of NONE_SEEN, by a rule that also asked where the subsets lie.
         """
         return self._outcome("shortcut")
 
@@ -233,8 +233,8 @@ class Result:
     def plot(self) -> "Figure":
         """Draw how many pixels suffice: for each version the share of its subsets up to each size, in its first search.
 
-        Dashed: the same for a random other class. Dotted: alpha. Returns a figure that is open nowhere: a notebook
-        shows it, and `figure.savefig("a.png")` writes it.
+        Dashed: the same for a random other class. Dotted: alpha. The figure is not shown by itself: a notebook shows it
+        as the value of a cell, and `figure.savefig("a.png")` writes it.
 
         Raises:
             InvalidArgument: there is no subset (NOTHING_TO_PLOT), or matplotlib is not installed

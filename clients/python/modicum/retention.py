@@ -1,4 +1,4 @@
-"""For how long a project keeps what audits leave behind. Everybody in it may read that; its admins set it."""
+"""For how long a project keeps findings, results and pictures. Every member may read it; admins set it."""
 
 from dataclasses import asdict, dataclass
 
@@ -8,9 +8,9 @@ from modicum.v1 import project_pb2, project_service_pb2
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days a project keeps what audits leave behind; 0: for ever.
+    """For how many days a project keeps findings, results and pictures; 0: for ever.
 
-    `modicum-server collect`, which the operator runs, deletes what is older. What is held stays.
+    `modicum-server collect`, which the operator runs, deletes older ones. Held resources are kept.
 
     Attributes:
         findings_days: findings, with their masks, traces and controls, counted from the end of the newest audit that
@@ -36,7 +36,7 @@ class AsyncRetentions:
         return _retention(await self._connection.call(self._connection.projects.GetRetention, request))
 
     async def set(self, retention: Retention) -> Retention:
-        """Set it, in place of what was set before.
+        """Set it. All earlier values are replaced.
 
         Raises:
             InvalidArgument: days are negative, or more than 36,500.

@@ -71,7 +71,7 @@ class Review:
         chance: share of the subsets that a guess names.
         over_random: the share named on subsets less that on random pixels; `over_chance`: less chance.
         agreement: Krippendorff's alpha over the `pictures_shared` by reviewers; None where it is not defined.
-        answers_needed: how many more would settle the outcome; None if it is settled, or if none would.
+        answers_needed: how many more would settle the outcome; None if it is settled, or if no number would settle it.
         digest: SHA-256 of the plan and every answer. It changes with each answer.
     """
 
@@ -178,8 +178,8 @@ class AsyncReviews:
     ) -> Invitation:
         """Invite a reviewer: a link that works once, in one browser.
 
-        With a `reviewer` of the review, or its number, that one gets another link: it goes on where it was, and its
-        earlier link and session end.
+        With a `reviewer` of the review, or its number, that reviewer gets another link and continues where the earlier
+        one stopped. The earlier link and session end.
 
         Raises:
             InvalidArgument: the review has no such reviewer.

@@ -52,13 +52,12 @@ class AuditSnapshot:
     versions times searches. `passes_planned` is the most that the audit can cost. `remaining_seconds` and
     `mean_subset_fraction` are None while they are unknown. While the audit is queued, `audits_ahead` counts the older
     audits of the project that have not ended; else it is None. `waits_for_worker`: it runs, and no worker works on it.
-    `waiting_reason` says what its work waits for because it is away or full, such as the artifact store; else it is
-    empty. Lists have none of these. `failure_reason` is empty unless the audit failed. `reused_from` names the audit
+    `waiting_reason` says why its work waits, if something is unavailable or full, such as the artifact store; else it
+    is empty. Lists have none of these. `failure_reason` is empty unless the audit failed. `reused_from` names the audit
     whose stored result was reused; else it is empty. `erased` counts pictures that were erased after it ended.
     `outcome` is what the result says, in short; None until the audit succeeds, and where a server of an earlier release
-    wrote the result.
-    `findings_delete_time` and `report_delete_time` say when the retention of the project deleted the findings and the
-    result; None while they are kept.
+    wrote the result. `findings_delete_time` and `report_delete_time` say when the retention of the project deleted the
+    findings and the result; None while they are kept.
     """
 
     name: str

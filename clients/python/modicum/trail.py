@@ -25,12 +25,12 @@ class TrailEntry:
     """An entry of the trail.
 
     Attributes:
-        principal: who did it; `system:operator` is the operator of the server, empty somebody who is not known.
+        principal: who did it; `system:operator` is the operator of the server. Empty if the caller is not known.
         verb: the method that was called, such as CreateAudit.
         resource: the name of what it was done to.
         outcome: None for one of a later release.
-        reason: of a refused attempt, why.
-        detail: what the resource does not say, such as the role that a member got.
+        reason: why the attempt was refused, if it was.
+        detail: details that the resource's name does not have, such as the role that a member got.
         attempts: how many equal refused attempts the entry stands for.
         sequence: its place in the chain of the project, from 1; 0 until it is sealed.
         hash: SHA-256 of the entry and of the hash before; empty until it is sealed.
@@ -78,7 +78,7 @@ class AsyncTrail:
             yield entry
 
     async def export(self, *, after: int = 0) -> AsyncIterator[TrailEntry]:
-        """Yield sealed entries in the order of their chain, the oldest first, behind the sequence `after`.
+        """Yield the sealed entries after the sequence `after`, in the order of their chain, the oldest first.
 
         Raises:
             InvalidArgument: `after` is below 0.

@@ -59,15 +59,15 @@ class AsyncTrust:
         audience: str = "",
         lifetime: timedelta | None = None,
     ) -> TrustRule:
-        """Make a rule. One that is equal already is returned.
+        """Make a rule. If an equal rule with this id exists, it is returned.
 
         Args:
             rule_id: name of the rule.
             issuer: address of the issuer, one that the operator of the server allows.
-            claims: what the identity token must say, each with its whole value. One is the immutable id of an owner or
-                a repository, such as repository_id.
+            claims: the claims that the identity token must have, each with its whole value. One is the immutable id of
+                an owner or a repository, such as repository_id.
             role: viewer or auditor.
-            audience: whom the identity token must be for. Default: the address of this server.
+            audience: the audience that the identity token must name. Default: the address of this server.
             lifetime: how long a job's token is valid, 1 to 120 minutes. Default: 30 minutes.
 
         Raises:

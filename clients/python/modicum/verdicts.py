@@ -37,7 +37,7 @@ class JudgedCheck:
     Attributes:
         subject: the class, or what else the check is about; empty for all classes together.
         value: None if there is none. `low` and `high` are its interval at `level`; None where that is open.
-        n: number of images, pairs or sources that the value is of.
+        n: number of images, pairs or sources behind the value.
         p: p-value of the hypothesis that the rule holds.
         reason: what is missing, or what was found.
         waived: who waived the failure, until when and why; empty if nobody did.
@@ -153,7 +153,7 @@ class AsyncJudging:
             policy: the policy's file.
             baseline: the audit to compare with, or its name, if a rule of the policy compares. Default: what the policy
                 names, an audit or a model.
-            version: judge this version of the audit alone: a version, a model (its newest READY version), or a name.
+            version: judge only this version of the audit: a version, a model (its newest READY version), or a name.
                 Default: all of them together.
             validate_only: store nothing. The verdict then has no name.
 
@@ -191,7 +191,7 @@ class AsyncJudging:
         Args:
             model: a version, a model (its newest READY version), or its name.
             dataset: the data set, or its name.
-            policy: the policy's file. What is measured stands there under `audit`.
+            policy: the policy's file. Its key `audit` says what is measured.
             counterfactual: a data set of the same pictures without a suspected cue, or its name.
             baseline: the audit to compare with, or its name, if a rule of the policy compares.
             reuse: use the stored result of an identical audit, if there is one.

@@ -1,6 +1,6 @@
 """The method of Modicum as a library: searches for sufficient input subsets of image classifiers.
 
-It needs torch and numpy alone. It opens no sockets, and no files except those of `save_findings` and `load_findings`.
+It needs only torch and numpy. It opens no sockets, and no files except those of `save_findings` and `load_findings`.
 It reads the clock only for a `Limit`, in `measured_chunk_size` and in `chosen_speedups`. It leaves torch's global
 random state unchanged.
 """

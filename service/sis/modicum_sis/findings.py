@@ -233,7 +233,7 @@ class Finding:
         """A figure of matplotlib: the image, if it is given, its subset, and the confidence over the pixels kept.
 
         Args:
-            image: the image of this finding, in a form that `find_subsets` takes. Default: the mask alone is drawn.
+            image: the image of this finding, in a form that `find_subsets` takes. Default: only the mask is drawn.
 
         Raises:
             CanvasMismatch: the image has another size than the subset.

@@ -20,7 +20,7 @@ from modicum.errors import InvalidArgument, Unreachable
 
 NO_IDENTITY = (
     "--keyless needs an identity: run it in a pipeline that gives one (in GitHub Actions, `id-token: write`), or on a "
-    "terminal, where a browser asks you"
+    "terminal, where you sign in with a browser"
 )
 
 

@@ -15,10 +15,8 @@ from modicum.attestation.sealing import Signer
 PASS = "PASS"  # noqa: S105  # no password
 #: What a test result says of a verdict that passed.
 PASSING = frozenset({"PASSED", "WARNED"})
-SIGNER_SAYS = "whether the audit ran and found what the statement says, and on which day: its signer says so"
-VERSIONS = (
-    "whether the weights run with the audited architecture, input and labels, which the version's digest stands for"
-)
+SIGNER_SAYS = "whether the audit ran on that day and found what the statement says: only its signer says so"
+VERSIONS = "whether the weights run with the audited architecture, input and labels: the version's digest covers these"
 
 
 @dataclass(frozen=True, slots=True)

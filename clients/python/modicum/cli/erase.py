@@ -112,7 +112,7 @@ def _lines(erasure: Erasure) -> Iterator[str]:
     yield f"changed: {counted(erasure.spot_rows, 'row')} of the spot test"
     for what, names in (("review", erasure.reviews), ("swap", erasure.swaps)):
         yield from (f"deleted: {what} {name}" for name in names)
-    yield from (f"without its pictures: verdict {name}" for name in erasure.verdicts)
+    yield from (f"deleted: the pictures of verdict {name}" for name in erasure.verdicts)
     for result in erasure.results:
         yield f"{result.audit}: {result.images:,} erased, result {result.outcome or 'of a later release'}"
         if result.findings_digest_before:

@@ -207,7 +207,10 @@ def _show(version: ModelVersion) -> None:
         ("failed", f"{version.failed_try}. It is tried again" if version.failed_try else ""),
         ("rejected", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
         ("source", f"{version.source} {version.architecture or version.endpoint}".strip()),
-        ("claim", f"{version.claim}, of what the endpoint says; its weights are not known" if version.claim else ""),
+        (
+            "claim",
+            f"{version.claim}, of the endpoint's own description; its weights are not known" if version.claim else "",
+        ),
         ("made of", ", ".join(short_version(part) for part in version.parts)),
         ("input", _input_text(version.input) if version.input else ""),
         ("classes", str(classes or "")),

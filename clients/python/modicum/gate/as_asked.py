@@ -87,7 +87,7 @@ def _in_words(name: str, value: Any) -> str:
 
 
 def _device(document: Document) -> str:
-    return str(document.get("parameters", {}).get("device", "one that it does not name")).partition(":")[0]
+    return str(document.get("parameters", {}).get("device", "an unnamed device")).partition(":")[0]
 
 
 def _searched_otherwise(search: Document, policy: Policy, number: int | None) -> str:

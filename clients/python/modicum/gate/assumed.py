@@ -48,8 +48,8 @@ ASSUMPTIONS = (
     "no RESULT was given, so its figures are assumed: give a RESULT for better estimates",
     "all classes have the same number of images",
     "a number lies halfway between its limit and its best possible value (twice its limit, if it has no bound)",
-    f"values behind a median or a quartile spread evenly from it to 0 and to {MOST_TIMES} times it, within their range",
-    "a reading has the first outcome that its rule expects: each share that decides it is 75% or 25%",
+    f"values behind a median or a quartile spread evenly down to 0 and up to {MOST_TIMES} times it, within their range",
+    "each control has the first outcome that its rule expects, and the shares that decide it are 75% or 25%",
     f"{DIFFERING:.0%} of paired images differ: half of these are gained, half lost",
     "in each class the spot test finds what it found in the worst class of a typical clean network of the benchmark",
 )

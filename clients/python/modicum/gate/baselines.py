@@ -147,7 +147,7 @@ def _classes_before(rule: Rule, known: Iterable[ImageResult]) -> dict[str, list[
 
 
 def _why_no_image(rule: Rule, subject: str, before: int) -> str:
-    which = "of" if rule.max_regression is not None else "that both predict to be of"
+    which = "of" if rule.max_regression is not None else "that both versions predict as"
     told = f"; the baseline has {before:,}" if before else ""
     return f"no image {which} {class_words(subject)} is in both results{told}"
 

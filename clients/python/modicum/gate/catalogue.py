@@ -29,8 +29,8 @@ def outdated_outcomes(policy: Policy) -> Iterator[str]:
     for rule in policy.rules:
         for outcome in OUTDATED.keys() & set(rule.expect):
             yield (
-                f"{rule.mark}: {rule.id} expects {outcome}, which only results before version 2 of the form have; "
-                f"expect {OUTDATED[outcome]} for those of today"
+                f"{rule.mark}: {rule.id} expects {outcome}, an outcome of results before schema version 2; "
+                f"newer results have {OUTDATED[outcome]} instead: expect that"
             )
 
 
@@ -39,7 +39,7 @@ def rules_that_cannot_fail(policy: Policy) -> Iterator[str]:
     for rule in policy.rules:
         allowed = allows_every_value(rule) or _every_outcome(rule)
         if allowed:
-            yield f"{rule.shown_at}: no result fails {rule.id}, because {allowed}; change it or set the rule to `off`"
+            yield f"{rule.shown_at}: {rule.id} can never fail, because {allowed}; change the rule or set it to `off`"
 
 
 def _every_outcome(rule: Rule) -> str:

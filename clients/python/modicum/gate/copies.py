@@ -46,6 +46,6 @@ def copies_note(document: Document) -> str:
     if counts_pictures(document):
         return f"{said}; each picture counts once"
     return (
-        f"{said}; floors under `require` do not count them, but shares and medians of this older result do, so these "
-        "look surer than they are: audit again"
+        f"{said}; floors under `require` do not count the copies, but shares and medians of this older result do, so "
+        "these look surer than they are: audit again"
     )

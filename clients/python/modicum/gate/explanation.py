@@ -13,8 +13,8 @@ CANNOT_TELL = (
     "place"
 )
 BY_CLASS = (
-    "by class, max and min are about the images that are predicted as the class, and max_regression is about those "
-    "that have it as their label"
+    "for each class, max and min are about the images that are predicted as it, and max_regression is about the "
+    "images that have it as their label"
 )
 INCONCLUSIVE_WORDS = {
     Inconclusive.FAIL: "ends with exit code 4",
@@ -30,7 +30,7 @@ def explained(policy: Policy) -> Iterator[str]:
     yield f"{policy.file}: preset {policy.preset}, {counted(errors, 'rule')} of level error, {warnings} of level warn."
     yield (
         f"A model with nothing wrong fails with a chance of at most {policy.error_budget:g} over all rules of level "
-        f"error together. It passes where every such rule is within its limit, one-sided at {ONE_SIDED}. "
+        f"error together. It passes if every such rule is within its limit, one-sided at {ONE_SIDED}. "
         f"Anything else is inconclusive and {INCONCLUSIVE_WORDS[policy.inconclusive]}."
     )
     yield from _audit(policy.audit)
@@ -115,7 +115,7 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 def _needs(rule: Rule) -> str:
     if rule.known.is_spot:
-        return "the control spot: images of at least two predicted classes, from about 100 images on"
+        return "the control spot, on about 100 images or more of at least two predicted classes"
     if rule.known.is_review:
         return "a blind review of the audit in which a person answered every picture; judge the audit by its name"
     if rule.id == "counterfactual":
@@ -125,7 +125,7 @@ def _needs(rule: Rule) -> str:
     if rule.known.kind is Kind.VERDICT:
         return f"a result with {rule.known.name}"
     if rule.known.kind is Kind.BASELINE:
-        return "a baseline of the same images, that was searched in the same way"
+        return "a baseline of the same images, searched in the same way"
     what = f"the measure {rule.known.name}, as a share with its counts or with an interval"
     return f"{what}, and a baseline on the same images" if rule.needs_baseline else what
 

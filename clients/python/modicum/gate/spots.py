@@ -40,9 +40,9 @@ Document = Mapping[str, Any]
 Earned = Mapping[TestedPlace, SpotOutcome]
 """What each place earned among all that are judged together."""
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
-ONE_SEARCH = "audit with the search that the policy asks for alone, or name the other one under `search`"
+ONE_SEARCH = "audit with only the search that the policy asks for, or name the other search under `search`"
 NO_ROW = "the result has no class of this name"
-ALONE = "the interval is for this place alone"
+ALONE = "the interval is only for this place"
 FOUND_AT_5 = "found by a test at 5%, but not by one within the policy's error budget"
 FEW_ACCEPTED = f"the accepted places were tested on fewer than {LEAST_SOURCES} images, so the class is not assessed"
 PASTED = "spot_pasted_difference"
@@ -58,7 +58,7 @@ class _Accepted:
     place: Document
 
     def __str__(self) -> str:
-        found = "" if as_tested(self.place).p <= ALPHA else ", which is not found to decide"
+        found = "" if as_tested(self.place).p <= ALPHA else ", which does not clearly decide"
         about = f"for {class_words(self.by.class_label)}, {_place_words(self.place)}{found}"
         return f"accepted by {self.by.owner}: {about}; reason: {self.by.reason}"
 

@@ -28,7 +28,7 @@ def contradiction_in(verdict: Document) -> str:
 
 def _named_twice(verdict: Document) -> str:
     names = [rule["id"] for rule in verdict["rules"]]
-    return next((f"the rule {name} stands twice" for name in names if names.count(name) > 1), "")
+    return next((f"the rule {name} occurs twice" for name in names if names.count(name) > 1), "")
 
 
 def judged_later(verdict: Document, today: date) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 CLOSE_MATCHES = 3
 NAMED = 10
 ADD_YOUR_OWN = (
-    "A package with an entry point 'modicum.architectures' adds your own (docs/how-to/add-an-architecture.md); whoever "
-    "runs the workers installs it. If it has just been installed, restart the server (its worker)"
+    "To add your own, write a package with an entry point 'modicum.architectures' "
+    "(docs/how-to/add-an-architecture.md), and install it where the workers run. If it has just been installed, "
+    "restart the workers (a local server contains its worker)"
 )
 TYPED_BY_NOBODY = frozenset({"onnx"})
 """Families whose one name follows from the file that is given."""

@@ -70,7 +70,7 @@ class Rest:
         try:
             said = _SAID.validate_json(body)
         except ValidationError as error:
-            raise invalid("it does not describe its model as the Open Inference Protocol v2 says") from error
+            raise invalid("its description of the model does not follow the Open Inference Protocol v2") from error
         return Description(said.name, said.versions or (), said.inputs, said.outputs)
 
     async def scores(self, batch: Batch) -> Scores:

@@ -57,8 +57,9 @@ class RayAddress:
         if not on or missing:
             lacking = ", ".join([*([] if on else ["RAY_USE_TLS=1"]), *missing])
             raise RayNotPrivate(
-                f"--ray: Ray listens on {seen}, and without TLS whoever reaches it can start programs on its machines. "
-                f"Set {lacking} here and for every `ray start`, or give --ray-without-tls if its network is closed"
+                f"--ray: Ray listens on {seen}, and without TLS anybody who reaches it can start programs on its "
+                f"machines. Set {lacking} here and for every `ray start`, or give --ray-without-tls if others cannot "
+                "reach its network"
             )
 
     @property

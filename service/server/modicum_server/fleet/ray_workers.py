@@ -51,8 +51,8 @@ def connected(address: RayAddress, *, without_tls: bool) -> Iterator[None]:
 def _require_private_dashboard(dashboard: str) -> None:
     if dashboard and not is_loopback(dashboard.rpartition(":")[0].strip("[]")):
         raise RayNotPrivate(
-            f"--ray: the dashboard of Ray listens on {dashboard}, and whoever reaches it can start programs. Start the "
-            "head with --include-dashboard=false, or give --ray-without-tls if its network is closed to others"
+            f"--ray: the dashboard of Ray listens on {dashboard}, and anybody who reaches it can start programs. Start "
+            "the head with --include-dashboard=false, or give --ray-without-tls if others cannot reach its network"
         )
 
 

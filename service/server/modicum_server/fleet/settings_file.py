@@ -30,8 +30,8 @@ def variables_in(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingsFileUnfit(
-            f"{path}: the file of settings cannot be read: {why}; it has lines such as MODICUM_DATABASE_URL=..., and "
-            "lies at this path on every machine"
+            f"{path}: the file of settings cannot be read: {why}; expected a file at this path on every machine, "
+            "with lines such as MODICUM_DATABASE_URL=..."
         ) from error
     return {name: value for name, value in found.items() if value is not None}
 

@@ -78,7 +78,7 @@ def decoded(token: str, key: jwt.PyJWK, issuer: str, *, required: Sequence[str])
         raise IdentityTokenInvalid("the identity token has expired; ask the issuer for another one") from None
     except jwt.ImmatureSignatureError:
         raise IdentityTokenInvalid(
-            f"the identity token is from the future; the clocks may differ by {SKEW_SECONDS} s"
+            f"the identity token is not valid yet; its issuer's clock may differ by at most {SKEW_SECONDS} s"
         ) from None
     except jwt.MissingRequiredClaimError as error:
         raise IdentityTokenInvalid(f"the identity token lacks the claim {error.claim}") from None
@@ -86,7 +86,7 @@ def decoded(token: str, key: jwt.PyJWK, issuer: str, *, required: Sequence[str])
         raise IdentityTokenInvalid("the signature or a claim of the identity token is not valid") from None
     if not 0 < life <= LONGEST_LIFE_SECONDS:
         raise IdentityTokenInvalid(
-            f"expected an identity token that lives for at most {LONGEST_LIFE_SECONDS:,} s, got {life:,} s"
+            f"expected an identity token that is valid for at most {LONGEST_LIFE_SECONDS:,} s, got {life:,} s"
         )
     return claims
 

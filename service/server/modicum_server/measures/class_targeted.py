@@ -105,7 +105,7 @@ def _conclusion(outcome: str, found: Measure, bare: Measure, ratio: Measure) -> 
     if outcome == "ANY_CLASS":
         return (
             "on most images this search argues for another class with subsets at most "
-            f"{times_text(LARGER_RATIO)} as large, so what it finds for the predicted class shows no more than that"
+            f"{times_text(LARGER_RATIO)} as large, so its subsets for the predicted class show no more than those"
         )
     if outcome == "THIS_CLASS":
         return f"this search argues more easily for the predicted class than for another{_fewer_passes(found)}"

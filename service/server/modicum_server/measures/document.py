@@ -282,8 +282,8 @@ def _erased_in_words(erased: int, left_out: int) -> list[str]:
     later = "1 image was" if erased == 1 else f"{erased:,} images were"
     before = "1 image was" if left_out == 1 else f"{left_out:,} images were"
     said = {
-        f"{later} erased after the audit; these figures are those of the others.": erased,
-        f"{before} left out of the audit: erased from the data set before.": left_out,
+        f"{later} erased after the audit; these figures are about the other images.": erased,
+        f"{before} left out, because they had been erased from the data set before the audit.": left_out,
     }
     return [sentence for sentence, count in said.items() if count]
 

@@ -20,5 +20,5 @@ def endpoint_in_words(version: ModelVersion) -> list[str]:
     called = f"The model is the endpoint {version.source.name}, which is served elsewhere."
     return [
         f"{called} It was searched without a gradient, so its subsets are larger than those of a search by gradients.",
-        "Nobody here has seen its weights. What is said holds for the model that answered during this audit.",
+        "This server has not seen its weights. The result is about the model that answered during this audit.",
     ]

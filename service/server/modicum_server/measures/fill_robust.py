@@ -82,8 +82,8 @@ def _empty(seen: Observations) -> str:
     most = int(seen.robust_donors[seen.robust_unavailable].max())
     if most >= FEWEST_VERIFYING:
         return (
-            f"its budget is too small for {unavailable} images: beside a whole pool of donors it finds nothing with "
-            f"fewer than {FINDING_CLIMB_PASSES} passes an image, so give it at least as many"
+            f"its budget is too small for {unavailable} images: with a full pool of donors, it needs at least "
+            f"{FINDING_CLIMB_PASSES} passes an image to find anything"
         )
     return (
         f"too few donors for {unavailable} images: at most {most} donors could verify a subset, and {FEWEST_VERIFYING} "

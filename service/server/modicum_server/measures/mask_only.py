@@ -47,8 +47,8 @@ def _conclusion(outcome: str, n: int) -> str:
         return "in at least one paint the shape alone leaves a confidence above one half on most images"
     if outcome == "NOT_THE_SHAPE":
         return (
-            "in neither paint does the shape alone leave a confidence of one half on most images, so what the kept "
-            "pixels show counts"
+            "in neither paint does the shape alone leave a confidence of one half on most images, so the "
+            "content of the kept pixels counts"
         )
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} masks, so no verdict"

@@ -10,8 +10,8 @@ from modicum_server.measures.observations import Floats, Observations
 THRESHOLDS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 """Thresholds that people choose, from high to low."""
 INPUT = (
-    "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
-    "order of the names in --class-labels that of the model's outputs"
+    "the input specification (--input: size, channels, mean and standard deviation) is the one used in training, and "
+    "that the names in --class-labels have the order of the model's outputs"
 )
 LOOK = "On a terminal, modicum audit draws the first pictures as the model sees them."
 """Where to look at what `--input` does."""
@@ -58,6 +58,6 @@ def _would_be(count: int, total: int) -> str:
 def _check(seen: Observations) -> str:
     labelled = int(seen.labelled.sum())
     if not labelled:
-        return f"Check first that {INPUT}: without labels it is not known whether the predictions are right. {LOOK}"
+        return f"Check first that {INPUT}. Without labels it is not known whether the predictions are right. {LOOK}"
     right = part_text(float(seen.correct[seen.labelled].mean()), labelled)
-    return f"Check first that {INPUT}: the predictions are right on {right} of {labelled:,} labelled images. {LOOK}"
+    return f"Check first that {INPUT}. The predictions are right on {right} of {labelled:,} labelled images. {LOOK}"

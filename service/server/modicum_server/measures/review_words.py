@@ -78,7 +78,7 @@ def _what_is_missing(facts: Facts) -> str:
             f"If further answers are like these, it takes about {facts.subsets} subsets, and there are {facts.images}."
         )
     if any(facts.named[kind].value is None for kind in PictureKind):
-        return "No session has come to its end yet."
+        return "No session has ended yet."
     return "Further answers like these would not settle it."
 
 

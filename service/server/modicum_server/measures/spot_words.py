@@ -172,7 +172,7 @@ def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
     """Return that the class follows the place, or that the place suffices where covering it was not shown to matter."""
     follows = place.outcome is SpotOutcome.DECISIVE
     if row.row.target_class is None:
-        return f"Of all classes together, a decision {'follows' if follows else 'can be made by'} {place_text(place)}"
+        return f"With all classes pooled, a decision {'follows' if follows else 'can be made by'} {place_text(place)}"
     if follows:
         return f"The decision for {row.label} follows {place_text(place)}"
     return f"The decision for {row.label} can be made by {place_text(place)}"
@@ -238,7 +238,7 @@ def left_out_text(place: JudgedPlace) -> str:
     if not place.matched or not place.left_out:
         return ""
     pairs = place.left_out + sum(len(trial.pasted.here) for trial in place.trials)
-    return f" {place.left_out} of {pairs} pairs of pictures were left out: nothing else there moves as many pixels."
+    return f" {place.left_out} of {pairs} pairs of pictures were left out: no other place there moves as many pixels."
 
 
 def halves_text(place: JudgedPlace) -> str:

@@ -7,6 +7,6 @@ def corrupt_artifacts(registry: CollectorRegistry) -> Counter:
     """Return the counter, which is shown as 0 from the start, so that the first one is a rise."""
     return Counter(
         "modicum_artifact_corrupt",
-        "Times that the bytes of a stored file did not match its SHA-256, and were refused. Always 0 in health.",
+        "Times that the bytes of a stored file did not match its SHA-256, so they were refused. It should be 0.",
         registry=registry,
     )

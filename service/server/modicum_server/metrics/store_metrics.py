@@ -28,20 +28,20 @@ FACT_GAUGES: Mapping[str, tuple[str, str]] = {
     "erasures_running": ("modicum_erasures_running", "Erasures of pictures that are not done."),
     "erasure_age_seconds": (
         "modicum_erasure_age_seconds",
-        "How long ago the oldest erasure that is not done was asked for; 0 without one.",
+        "Age of the oldest erasure that is not done, in seconds; 0 without one.",
     ),
     "principal_stored_bytes": (
         "modicum_principal_stored_bytes",
-        "Bytes of artifacts in all projects together that the principal with most of them uploaded.",
+        "Bytes of artifacts that one principal uploaded to all projects together; the largest such number.",
     ),
     "principal_queued_audits": (
         "modicum_principal_queued_audits",
-        "Audits in all projects together that no worker has begun, of the principal with most of them.",
+        "Audits of one principal in all projects together that no worker has begun; the largest such number.",
     ),
     "database_bytes": ("modicum_database_size_bytes", "Size of the database."),
     "collectable_bytes": (
         "modicum_artifact_store_collectable_bytes",
-        "Bytes to which nothing referred at the newest collection and that it left, because it was a dry run.",
+        "Bytes without a reference that the newest collection did not delete, because it was a dry run.",
     ),
 }
 COLLECTED = (
@@ -57,7 +57,10 @@ HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
     "rate": (RATE, "Overinterpretation rate in the version's newest audit."),
     "rate_low": (f"{RATE}_low", "Lower end of the interval of the overinterpretation rate."),
     "rate_high": (f"{RATE}_high", "Upper end of the interval of the overinterpretation rate."),
-    "companion": (f"{RATE}_class_targeted", "The same share for a random other class: what the mask alone can do."),
+    "companion": (
+        f"{RATE}_class_targeted",
+        "The same share for a random other class, which shows what masks can do without the class.",
+    ),
     "companion_low": (f"{RATE}_class_targeted_low", "Lower end of the interval of the class-targeted share."),
     "companion_high": (f"{RATE}_class_targeted_high", "Upper end of the interval of the class-targeted share."),
     "subset_fraction_median": (
@@ -78,15 +81,15 @@ PROJECT_GAUGES: Mapping[str, tuple[str, str]] = {
     ),
     "principal_stored_bytes": (
         "modicum_project_principal_stored_bytes",
-        "Bytes of the project's artifacts that the principal with most of them uploaded.",
+        "Bytes of the project's artifacts that one principal uploaded; the largest such number.",
     ),
     "principal_queued_audits": (
         "modicum_project_principal_queued_audits",
-        "Audits of the project that no worker has begun, of the principal with most of them.",
+        "Audits of one principal in the project that no worker has begun; the largest such number.",
     ),
     "principal_passes_left": (
         "modicum_project_principal_passes_left",
-        "Passes that are planned for the project's audits and not made yet, of the principal with most of them.",
+        "Passes that are planned for one principal's audits in the project and not made yet; the largest such number.",
     ),
 }
 

@@ -25,7 +25,7 @@ REPLY_SECONDS = 3.0
 #: Begins the text of a notification by which a listener finds out whether it hears.
 TRIAL = "trial "
 
-WHY_DEAF = "the listening address gets no notifications of the database: it is a pooler's, or another database's"
+WHY_DEAF = "no notifications arrive at the listening address: it belongs to a pooler, or to another database"
 WHAT_TO_DO = (
     "set MODICUM_DATABASE_LISTEN_URL to the address of the database itself; until then work begins up to 5 s late, and "
     "watches hear of changes up to a minute late"

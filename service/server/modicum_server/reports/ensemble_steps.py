@@ -10,8 +10,8 @@ from modicum_server.measures.mitigation_power import IMAGES_NEEDED
 
 SETTLED = {
     "MITIGATED": (
-        "The check is about overinterpretation alone. Whether a version follows a spot or needs the edge, its own "
-        "outcome says. Each decision of the ensemble costs a pass of every member."
+        "The check is only about overinterpretation. Each version's own outcome says whether it follows a spot or "
+        "needs the edge. Each decision of the ensemble costs a pass of every member."
     ),
     "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation. Judge each member by its own outcome.",
 }
@@ -21,7 +21,7 @@ LOW = (
     "Audit more images, so that {least} can be compared; this audit could compare {there}. The ratio's interval "
     "already lies below {limit:g}: if it stays there, this ensemble does not mitigate overinterpretation."
 )
-READ = "What keeps it open stands below, under “Does the ensemble mitigate overinterpretation?”."
+READ = "The reasons are below, under “Does the ensemble mitigate overinterpretation?”."
 
 Entry = Mapping[str, Any]
 

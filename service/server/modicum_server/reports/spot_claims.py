@@ -23,8 +23,8 @@ MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
 HOW_SURE = f"Of models that follow no spot, at most {asked_text(ALPHA)} would be named by mistake."
 UNMATCHED = (
-    "An earlier release tested this outside the objects, and compared it with what may have moved fewer pixels. So the "
-    "number of pixels may be what the class follows: audit again."
+    "An earlier release tested this outside the objects, and its comparison may have moved fewer pixels. The class may "
+    "then follow the number of pixels and not the spot: audit again."
 )
 
 Row = Mapping[str, Any]
@@ -148,12 +148,12 @@ def quoted(label: str) -> str:
 
 def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     covers = any(_matters_covered(row) for row in classes)
-    lost = "; covered, the share below loses it" if covers else ""
+    lost = " Covered: the share of pictures that lose the class." if covers else ""
     places = [shown_place(row) for row in classes]
     shown = (_does_so(one["kind"], matched=place.get("matched", False)) for place in places for one in place["places"])
     compared = ", or ".join(dict.fromkeys(f"how often {each}" for each in shown))
     return (
-        f"Pasted, each spot turns the share of other pictures below into its class{lost}. In brackets: {compared}. "
+        f"Pasted: the share of other pictures that each spot turns into its class.{lost} In brackets: {compared}. "
         f"{interval_note(shown_place(row) for row in classes)}".rstrip(),
         _how_sure(classes),
     )

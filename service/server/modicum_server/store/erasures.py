@@ -35,7 +35,7 @@ _ITEMS = tables.dataset_items.c
 _ARTIFACTS = tables.artifacts.c
 #: An erasure may be committed later than the time in its row says, and a worker may still be fetching what it erased.
 LOOK_BACK = timedelta(minutes=10)
-REMOVED_DETAIL = "a picture was erased, and its result could not be made without it; audit again"
+REMOVED_DETAIL = "a picture was erased, and the result could not be computed without it; audit again"
 
 
 class PostgresErasures:

@@ -22,9 +22,9 @@ FIELD = "model_version"
 CONFIGURED = frozenset({"timm", "transformers"})
 """Families that build from a configuration beside the name."""
 NO_PROGRAMS = (
-    "this server accepts no programs (MODICUM_ALLOW_EXECUTABLES is false). A program is code: if you trust it, whoever "
-    "runs the server starts it with MODICUM_ALLOW_EXECUTABLES=1 (a local server that already runs must be stopped "
-    "first). An export to ONNX (--weights model.onnx) needs no permission"
+    "this server accepts no programs (MODICUM_ALLOW_EXECUTABLES is false). A program is code. If you trust it, start "
+    "the server, or let its operator start it, with MODICUM_ALLOW_EXECUTABLES=1 (a local server that already runs must "
+    "be stopped first). An export to ONNX (--weights model.onnx) needs no permission"
 )
 
 

@@ -312,7 +312,7 @@ def require_second(versions: Sequence[ModelVersion], dataset: Dataset, second: D
     if not checked_together(versions):
         raise FieldInvalid(
             SECOND_FIELD,
-            "expected model versions that are an ensemble and all of its members, which this data set checks",
+            "expected an ensemble and all of its members as model versions, because this data set is for their check",
         )
     if second.manifest_digest == dataset.manifest_digest:
         raise FieldInvalid(SECOND_FIELD, "expected another data set than the audited one")

@@ -223,7 +223,7 @@ class SpotSwaps:
         try:
             return await self._threads.run(principal, partial(self._compose, stored, place, placed))
         except (PictureUnreadable, PictureTooLarge) as error:
-            raise FieldInvalid("source", f"a picture cannot be placed on the canvas any more: {error}") from None
+            raise FieldInvalid("source", f"a picture can no longer be placed on the canvas: {error}") from None
 
     def _compose(
         self, stored: _Stored, place: SpotPlace, placed: Callable[[bytes], Array]

@@ -19,6 +19,6 @@ def require_another(others: Unfinished, project: str, principal: str, settings: 
 def _require(count: int, most: int, whose: str) -> None:
     if count >= most:
         raise ProjectFull(
-            f"{whose} may have {most:,} unfinished uploads; go on with one of them, wait until they are forgotten "
-            "after a week, or ask the operator for more"
+            f"{whose} may have {most:,} unfinished uploads; finish one of them, wait a week until they are deleted, "
+            "or ask the operator for more"
         )

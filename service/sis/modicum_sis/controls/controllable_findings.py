@@ -16,7 +16,7 @@ def image_of(source: ImageSource, finding: Finding) -> Tensor:
     """The image (C, H, W) of a finding.
 
     Raises:
-        ParameterError: another image stands at its index. This is seen only if the library named the image itself.
+        ParameterError: the image at its index is another one. This is seen only if the library named the image itself.
         CanvasMismatch: the image has another shape.
     """
     way_out = "Give the images of the findings, in the same order"

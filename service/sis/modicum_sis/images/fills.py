@@ -1,4 +1,4 @@
-"""Fills: what stands where the mask is False; docs/method.md, "Words". A fill depends on its own image alone.
+"""Fills: the values where the mask is False; docs/method.md, "Words". A fill depends on its own image alone.
 
 Donors are the exception: other images, gathered once for a run at the cost of a pass each. An image cannot use itself
 or a donor that is predicted as its target class. One pool can serve any number of calls.

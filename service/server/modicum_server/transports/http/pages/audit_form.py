@@ -120,7 +120,7 @@ def _controls(asked: AuditForm) -> tuple[ControlPlan, ...] | None:
     chosen = [control for control in map(Control, asked.controls) if len(asked.versions) > 1 or _asks_none(control)]
     if asked.controls and not chosen:
         left = " and ".join(asked.controls)
-        rule = f"{left} asks other versions, and none was chosen; choose one under Compare, or other questions"
+        rule = f"{left} needs other versions, and none is chosen; choose one under Compare, or choose other questions"
         raise FieldInvalid("controls", rule)
     return tuple(ControlPlan(control, CONTROLS[control].default_images) for control in chosen)
 

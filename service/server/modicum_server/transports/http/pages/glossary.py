@@ -25,7 +25,7 @@ MEASURING: Final = (
     Word("Confidence", "How sure the model is of a class: its softmax probability, from 0 to 1."),
     Word(
         "Threshold",
-        "A decision counts as confident from this confidence on. Only pictures that reach it are searched (they are "
+        "The confidence that makes a decision count as confident. Only pictures that reach it are searched (they are "
         "eligible). Pixels suffice if they reach it without the rest of the picture.",
     ),
     Word(
@@ -41,12 +41,14 @@ MEASURING: Final = (
     Word(
         "Pass",
         "One evaluation of a model on one picture. Cost is counted in passes. An evaluation with its gradient counts "
-        "as three: one forward, and two for the way back.",
+        "as three: one for the forward pass, and two for the backward pass.",
     ),
-    Word("Slot", "Room of a worker for one piece of work at a time. More slots or workers end an audit sooner."),
+    Word(
+        "Slot", "A place in a worker for one piece of work at a time. With more slots or workers, an audit ends sooner."
+    ),
     Word(
         "Control",
-        "A question beside the search that shows how much a subset proves, such as whether random pixels suffice, too.",
+        "A test that shows how much a subset proves, for example whether as many random pixels suffice, too.",
     ),
     Word(
         "Spot",
@@ -62,10 +64,15 @@ OUTCOMES: Final = (
         "SUFFICIENT",
         "A spot turns other pictures into its class; covering it was not shown to lose the class often enough.",
     ),
-    Word("ACCURACY_FALLS", "Without the suspected cue, the model is right less often. ACCURACY_HOLDS: it is not."),
+    Word(
+        "ACCURACY_FALLS",
+        "Without the suspected cue, the model is right less often. ACCURACY_HOLDS: it is right about as often.",
+    ),
     Word("INCONCLUSIVE", "The pictures do not settle it. That is neither good nor bad; more of them may settle it."),
-    Word("NONE_FOUND", "No spot was found among the places that were tried. NONE_SEEN says so of edge and background."),
-    Word(NONE_IN_ALL, "No spot was found in all pictures together, but no class had enough of them for its own test."),
+    Word(
+        "NONE_FOUND", "No spot was found among the places that were tried. NONE_SEEN: the same for edge and background."
+    ),
+    Word(NONE_IN_ALL, "No spot was found in all pictures together, but no class had enough pictures for its own test."),
     Word(
         "MITIGATED",
         "An ensemble needs larger subsets than its members, and is about as often right. NOT_MITIGATED: its "
@@ -75,13 +82,16 @@ OUTCOMES: Final = (
 JUDGING: Final = (
     Word(
         "Policy",
-        "The rules that a model must keep. Rules of level error decide, those of level warn only say what they found.",
+        "The rules that a model must keep. Rules of level error decide; rules of level warn are only shown.",
     ),
-    Word("Verdict", "What a policy says of an audit: PASS, FAIL or INCONCLUSIVE. An audit alone gives none."),
-    Word("Baseline", "An earlier audit that rules compare with, so that a model may not become worse."),
+    Word(
+        "Verdict",
+        "The result of judging an audit by a policy: PASS, FAIL or INCONCLUSIVE. An audit by itself has no verdict.",
+    ),
+    Word("Baseline", "An earlier audit with which rules compare a model, so that it does not become worse."),
     Word(
         "Blind review",
-        "People look at subsets without the answer, and say what they see. CONFIRMED: they do not see the class there, "
-        "but do in whole pictures. SEEN: they see it in the subsets, too.",
+        "People look at subsets without the model's answer, and say what they see. CONFIRMED: they see the class in "
+        "whole pictures, but not in subsets. SEEN: they see it in subsets, too.",
     ),
 )

@@ -38,8 +38,8 @@ HEARD_STEPS = 4
 SEQUENCE = re.compile("[0-9]{1,18}", re.ASCII)
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
-    Stage.SCORE: "What was found is scored",
-    Stage.SUMMARISE: "The result is put together",
+    Stage.SCORE: "Subsets are scored",
+    Stage.SUMMARISE: "The result is computed",
 }
 FORMS = {"html": ReportFormat.HTML, "json": ReportFormat.JSON, "zip": ReportFormat.CANVAS}
 

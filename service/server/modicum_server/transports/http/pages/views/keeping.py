@@ -14,10 +14,10 @@ from modicum_server.transports.http.pages.visits import Visit
 LABELS = {"findings_days": "Findings", "reports_days": "Results", "images_days": "Images"}
 WHAT = {
     "findings_days": "The rows of findings with their masks, counted from the end of the newest audit that has them. "
-    "Reports then show figures and no images.",
-    "reports_days": "The result, which reports are made of, counted like findings. Then there is no report.",
+    "After that, reports show figures and no images.",
+    "reports_days": "The result, from which reports are made, counted like findings. After that, there is no report.",
     "images_days": "The pictures of a data set with boxes and masks, counted from its creation or from the end of its "
-    "newest audit. Nobody can audit it then.",
+    "newest audit. After that, nobody can audit it.",
 }
 KINDS = dict(zip(LABELS, Kept, strict=True))
 
