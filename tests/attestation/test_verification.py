@@ -56,7 +56,7 @@ def test_what_was_not_asked_is_said_to_be_unchecked():
 
     assert found.verified
     assert [line[:38] for line in found.unchecked] == [
-        "whether the audit ran on that day and f",
+        "whether the audit ran on that day and ",
         "whether the weights run with the audit",
         "whether pictures were erased from the ",
         "by which policy: no --policy was given",

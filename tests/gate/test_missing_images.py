@@ -127,5 +127,5 @@ def test_a_ratio_does_not_pass_without_a_large_part_of_the_baseline():
 
     assert found(given)["against the baseline"] == "INCONCLUSIVE"
     assert given.rules[0].checks[-1].reason == (
-        "no image that both predict to be of class owl is in both results; the baseline has 200"
+        "no image that both versions predict as class owl is in both results; the baseline has 200"
     )

@@ -151,7 +151,7 @@ def test_a_rule_that_no_result_fails_is_told(rule, because):
     (told,) = rules_that_cannot_fail(policy(f"rules: {{spot: off, {rule}}}"))
 
     assert told.startswith("modicum.yaml:2:")
-    assert f": no result fails {rule.partition(':')[0]}, because {because}; change it or set" in told
+    assert f": {rule.partition(':')[0]} can never fail, because {because}; change the rule or set" in told
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_an_audit_that_waits_for_the_artifact_store_says_so_and_for_how_long(sce
         "It waits: the artifact store is full. It is tried again by itself, for 1 h at most; then the audit fails."
         in said
     )
-    assert "other audits have the workers" not in said
+    assert "all workers are busy" not in said
 
 
 def test_a_queued_audit_says_how_many_are_before_it(scene):
@@ -338,7 +338,7 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     assert re.search(r"beside version 1 Spot test: none ran \w.+\. Newest verdict: FAIL \d+ \w+ \d{4} beside v", found)
     assert re.search(r"beside version 2 Spot test: none ran \w.+\. Not judged yet\.", found)
     assert "12 pictures are in both audits." in said
-    assert "The figures do not compare" not in said
+    assert "The figures cannot be compared" not in said
     rates = "Overinterpretation rate 33% 14% to 61% n = 12 0% 0% to"
     assert rates in said
     assert (
@@ -361,7 +361,7 @@ def test_audits_under_other_conditions_are_said_not_to_compare(scene):
 
     said = whole(scene.browser().get(f"/{PROJECT}/side-by-side?{sides}"))
 
-    assert "The figures do not compare: threshold is 0.9 on the left and 0.95 on the right." in said
+    assert "The figures cannot be compared: threshold is 0.9 on the left and 0.95 on the right." in said
 
 
 def test_an_audit_is_stopped_by_who_asked_for_it_and_by_admins(scene):

@@ -13,8 +13,8 @@ CANNOT_TELL = (
     "place"
 )
 BY_CLASS = (
-    "for each class, max and min are about the images that are predicted as it, and max_regression is about the "
-    "images that have it as their label"
+    "for each class, max and min are about the images that are predicted as the class, and max_regression is about "
+    "the images that have it as their label"
 )
 INCONCLUSIVE_WORDS = {
     Inconclusive.FAIL: "ends with exit code 4",
