@@ -63,7 +63,7 @@ class ModelVersion:
     `source` is weights, exported, torchscript, ensemble, input_dropout or endpoint. `architecture` is that of the
     weights, and `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an
     ensemble or an input-dropout version is made of. `endpoint` is the name of the operator's entry, and `claim` the
-    SHA-256 of what the endpoint says of itself: nobody here has seen its weights. `waits_for_worker`: it is PENDING,
+    SHA-256 of the endpoint's own description: the server has not seen its weights. `waits_for_worker`: it is PENDING,
     and no worker is there that could check it. `failed_try`: it is PENDING, and this is why the last try of its check
     failed. Lists do not tell these two.
     """

@@ -47,7 +47,7 @@ async def entry_of(asked: EndpointEntry, *, patience_seconds: float = PATIENCE_S
 def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
     """Return what the operator can do about a refusal, to be put behind its text; or nothing."""
     if refused.status in KNOWS_NO_MODEL:
-        return f"; give the name of a model that it serves: it seems to have none called {target_of(asked.url).model}"
+        return f"; it seems to serve no model called {target_of(asked.url).model}: give the name of one that it serves"
     if refused.status == OTHER_SERVICE:
         return (
             f"; {target_of(asked.url).authority} serves gRPC without the Open Inference Protocol: correct host and port"
