@@ -11,7 +11,7 @@ from modicum_server.images.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MAS
 from modicum_server.logs import NO_MORE_FILES_SECONDS
 from modicum_server.processes.file_limits import MOST_OPEN_FILES
 from modicum_server.settings import Settings
-from modicum_server.transports import token_lookups
+from modicum_server.transports import refused_lines, token_lookups
 from modicum_server.transports.call_limits import BOUNDS
 from modicum_server.transports.grpc.server import (
     IDLE_SECONDS,
@@ -120,6 +120,10 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| {connections.IDLE_SECONDS} s after a response, {BOUNDS.head_seconds:.0f} s before the first request |",
         f"| an HTTP response that its caller does not read | {BOUNDS.stuck_seconds:.0f} s |",
         f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
+        (
+            f"broken off, in an API process, by gRPC, by REST and of pages apart | {refused_lines.MOST_LINES} a minute "
+            f"of a principal or, without a token, of an address; those of more than {refused_lines.MOST_CALLERS} "
+        ),
         f"| pixels of a canvas with `pixel_subsets` | {pixel_subsets.MOST_PIXELS:,} |",
         f"| passes of `backselect` on one image | {specifications.MOST_BACKSELECT_PASSES:,} |",
         f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",

@@ -43,3 +43,32 @@ def test_log_lines_go_to_stderr_and_not_to_stdout(form):
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert (ended.stdout, "seen" in ended.stderr) == ("", True)
+
+
+BROKEN_OFF = """
+import asyncio, gc
+from modicum_server.logs import log_as_json
+
+class ExecuteBatchError(Exception):
+    pass
+
+async def reply():
+    raise ExecuteBatchError("Failed to send")
+
+async def main():
+    for _ in range(3):
+        asyncio.get_running_loop().create_task(reply())
+        await asyncio.sleep(0)
+    gc.collect()
+
+log_as_json()
+asyncio.run(main())
+"""
+
+
+def test_calls_that_callers_break_off_get_one_line_without_a_traceback():
+    ended = subprocess.run([sys.executable, "-c", BROKEN_OFF], capture_output=True, text=True, check=True)
+
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["callers broke off calls while the reply was being sent"]
+    assert "exception" not in lines[0]

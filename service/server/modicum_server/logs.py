@@ -15,26 +15,39 @@ MOST_WAITING = 1 << 18
 #: asyncio logs this, with a traceback, for each connection that it could not accept.
 NO_MORE_FILES = "socket.accept() out of system resource"
 NO_MORE_FILES_SECONDS = 5.0
+#: gRPC raises an error of this class, into the log, for each call whose caller leaves while the reply is being sent.
+CALL_BROKEN_OFF = "ExecuteBatchError"
+CALL_BROKEN_OFF_SECONDS = 60.0
 
 
 class Seldom(logging.Filter):
-    """Lets messages that begin with `words` pass once in `seconds`, without traceback; all others always pass."""
+    """Lets some records pass once in `seconds`, with `words` and without traceback. All others always pass.
 
-    def __init__(self, words: str, seconds: float) -> None:
+    These are messages that begin with the words or, with `error`, all errors of the class of that name.
+    """
+
+    def __init__(self, words: str, seconds: float, *, error: str | None = None) -> None:
         super().__init__()
         self._words = words
+        self._error = error
         self._seconds = seconds
         self._passed = float("-inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record passes."""
-        if not record.getMessage().startswith(self._words):
+        if not self._is_seldom(record):
             return True
         if record.created - self._passed < self._seconds:
             return False
         self._passed = record.created
         record.msg, record.args, record.exc_info = self._words, (), None
         return True
+
+    def _is_seldom(self, record: logging.LogRecord) -> bool:
+        if self._error is None:
+            return record.getMessage().startswith(self._words)
+        raised = record.exc_info[0] if record.exc_info else None
+        return raised is not None and raised.__name__ == self._error
 
 
 class WaitingLines:
@@ -105,3 +118,5 @@ def log_as_json() -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("asyncio").addFilter(Seldom(NO_MORE_FILES, NO_MORE_FILES_SECONDS))
+    words = "callers broke off calls while the reply was being sent"
+    handler.addFilter(Seldom(words, CALL_BROKEN_OFF_SECONDS, error=CALL_BROKEN_OFF))

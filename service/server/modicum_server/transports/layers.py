@@ -48,6 +48,7 @@ from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, W
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
+from modicum_server.transports.refused_lines import RefusedLines
 from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.transports.traced_calls import traced
 from modicum_server.usecases.members import Tokens
@@ -90,7 +91,14 @@ def layers_of(
 
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
-    seen = (identified, traced(traces), measured(metrics), logged, errors_refused(bounds), noted(refused))
+    seen = (
+        identified,
+        traced(traces),
+        measured(metrics),
+        logged(RefusedLines()),
+        errors_refused(bounds),
+        noted(refused),
+    )
     return (*seen, *counted, limit, known, *shared, paced(call_rates), taking_turns(call_turns), good)
 
 
@@ -134,24 +142,33 @@ def measured(metrics: CallMetrics) -> Layer:
     return layer
 
 
-@asynccontextmanager
-async def logged(call: Call) -> AsyncIterator[None]:
+def logged(lines: RefusedLines) -> Layer:
     """Log one line for each call, with the traceback of a bug. A successful probe is not logged."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        facts = {
-            "door": call.wire.transport,
-            "method": call.method,
-            "code": call.code.name,
-            "seconds": round(time.perf_counter() - start, 6),
-            "principal": call.principal.name if call.principal else None,
-        }
-        if call.failure is not None:
-            log.error("rpc", exc_info=call.failure, **facts)
-        elif not call.probe or call.code is not grpc.StatusCode.OK:
-            log.info("rpc", **facts)
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            if lines.admit_call(call):
+                _log(call, time.perf_counter() - start)
+
+    return layer
+
+
+def _log(call: Call, seconds: float) -> None:
+    facts = {
+        "door": call.wire.transport,
+        "method": call.method,
+        "code": call.code.name,
+        "seconds": round(seconds, 6),
+        "principal": call.principal.name if call.principal else None,
+    }
+    if call.failure is not None:
+        log.error("rpc", exc_info=call.failure, **facts)
+    elif not call.probe or call.code is not grpc.StatusCode.OK:
+        log.info("rpc", **facts)
 
 
 def errors_refused(bounds: Bounds) -> Layer:

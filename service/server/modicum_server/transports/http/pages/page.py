@@ -48,6 +48,7 @@ from modicum_server.transports.layers import (
     taking_turns,
 )
 from modicum_server.transports.open_streams import OpenStreams
+from modicum_server.transports.refused_lines import RefusedLines
 from modicum_server.transports.services import Services
 from modicum_server.transports.traced_calls import traced
 from modicum_server.transports.use_cases import UseCases
@@ -96,7 +97,7 @@ class PageServices:
             identified,
             traced(services.traces),
             measured(metrics),
-            logged,
+            logged(RefusedLines()),
             errors_refused(bounds),
             noted(services.refused),
             limited(bounds.longest_call_seconds),
