@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[!-~]{1,500})?$",
         description=(
             "address at which browsers open the pages, such as https://modicum.example.org; commands print links to "
-            "it. By default a server on loopback uses its own address, and any other server none"
+            "it. By default a server on loopback prints its own address, and any other server prints no links"
         ),
     )
     worker_metrics_host: str = Field(
@@ -219,12 +219,12 @@ class Settings(BaseSettings):
     max_bytes_per_principal: int = Field(
         768 * 1024 * MEBIBYTE,
         gt=0,
-        description="bytes of the artifacts of a project that one principal may have uploaded; results count for none",
+        description="bytes of the artifacts of a project that one principal may have uploaded; results are not counted",
     )
     max_bytes_across_projects: int = Field(
         1024 * 1024 * MEBIBYTE,
         gt=0,
-        description="bytes that one principal may have uploaded to all projects of its token; results count for none",
+        description="bytes that one principal may have uploaded to all projects of its token; results are not counted",
     )
     max_watchers: int = Field(2_000, gt=0, description="largest number of open watches in an API process")
     max_watchers_per_principal: int = Field(
