@@ -86,6 +86,11 @@ class ModicumHandler:
             time.sleep(0.2)
             self.say(heartbeat=Heartbeat(passes_done=1, phase="searching"))
 
+    def dawdle(self):
+        while True:
+            time.sleep(0.5)
+            self.say(heartbeat=Heartbeat(passes_done=self.sequence, phase="loading"))
+
     def silence(self):
         time.sleep(120)
 

@@ -14,6 +14,7 @@ from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.domain.tasks import (
     Acceleration,
+    CheckWork,
     GivenSubset,
     ScoreWork,
     SearchWork,
@@ -29,7 +30,7 @@ from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Scores
 from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of, task_message
-from modicum_server.torchserve.progress import ChunkSequence, Progress, hang_seconds
+from modicum_server.torchserve.progress import ChunkSequence, Progress, hang_seconds, total_seconds
 from modicum_server.torchserve.slots import pictures_of, weights_of
 from modicum_server.torchserve.stream_errors import busy, failure_of
 
@@ -113,6 +114,25 @@ def test_time_in_which_nobody_listened_is_not_counted():
     progress.excuse(20)
 
     assert not progress.overdue
+
+
+def test_a_task_that_reports_a_little_progress_for_ever_has_a_limit():
+    now = [0.0]
+    progress = Progress(10, lambda: now[0], most_seconds=100)
+
+    for passes in range(1, 13):
+        now[0] += 9
+        progress.note(TaskHeartbeat(passes, "searching"))
+        assert not progress.overdue
+        assert progress.endless == (now[0] > 100)
+
+    progress.excuse(50)
+    assert not progress.endless
+
+
+def test_a_check_has_half_an_hour_by_default_and_a_shard_six_hours():
+    assert total_seconds(60, CheckWork()) == 1_800
+    assert total_seconds(60, ScoreWork(Canvas(3, 8, 8), Fill.MEAN, 0.9, 0, (), ())) == 6 * 3600
 
 
 def test_a_slow_pass_is_given_three_times_its_time():

@@ -121,6 +121,17 @@ async def test_a_task_without_progress_is_hung_its_process_is_replaced(server, w
 
 
 @pytest.mark.long
+async def test_a_check_that_reports_progress_for_ever_is_given_up_and_its_process_replaced(server):
+    before = await pid_of(server)
+
+    with hurried(server), pytest.raises(ModelHung):
+        await heard(server, "dawdle")
+
+    assert await pid_of(server) != before
+    assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
+
+
+@pytest.mark.long
 async def test_a_worker_that_was_stopped_for_long_does_not_blame_the_model(server):
     before = await pid_of(server)
     with hurried(server):

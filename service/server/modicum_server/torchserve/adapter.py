@@ -33,7 +33,7 @@ from modicum_server.torchserve.java import find_java
 from modicum_server.torchserve.memory import memory_of_a_model
 from modicum_server.torchserve.model_users import ModelUsers, claim_users, warn
 from modicum_server.torchserve.process_renewal import Renewal
-from modicum_server.torchserve.progress import hang_seconds
+from modicum_server.torchserve.progress import hang_seconds, total_seconds
 from modicum_server.torchserve.relay import Relay, relay_of
 from modicum_server.torchserve.server import Recipe, RunningServer, start_server
 from modicum_server.torchserve.slots import Slot
@@ -227,8 +227,10 @@ class TorchServe:
         return self.isolation
 
     def _limits(self, task: Task) -> Limits:
+        hang = hang_seconds(self._settings.hang_seconds, task.model_version)
         return Limits(
-            hang_seconds=hang_seconds(self._settings.hang_seconds, task.model_version),
+            hang_seconds=hang,
+            total_seconds=total_seconds(hang, task.work),
             grace_seconds=self._settings.grace_seconds,
             memory_bytes=self._memory_bytes,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.tasks import TaskEvent, TaskHeartbeat
+from modicum_server.domain.tasks import CheckWork, TaskEvent, TaskHeartbeat, Work
 from modicum_server.generated import worker_pb2
 from modicum_server.model_server import ModelDied
 
@@ -11,6 +11,10 @@ from modicum_server.model_server import ModelDied
 PASSES_TO_HANG = 3
 #: Not after more than this many times the limit: a program can claim any time.
 LIMITS_TO_HANG = 3
+#: A check that reports progress is given up after this many times the limit: it loads the model and makes a few passes.
+LIMITS_OF_CHECK = 30
+#: Far more than any shard takes.
+SHARD_SECONDS = 6 * 3600.0
 
 
 class ChunkSequence:
@@ -37,13 +41,19 @@ class ChunkSequence:
 
 
 class Progress:
-    """Detects a task that hangs. A heartbeat counts as progress only if what it reports has changed."""
+    """Detects a task that hangs. A heartbeat counts as progress only if what it reports has changed.
 
-    def __init__(self, limit_seconds: float, clock: Callable[[], float]) -> None:
-        """Take the longest time without progress."""
+    A program can report a little progress for ever, so the whole task has a limit as well.
+    """
+
+    def __init__(
+        self, limit_seconds: float, clock: Callable[[], float], *, most_seconds: float = SHARD_SECONDS
+    ) -> None:
+        """Take the longest time without progress, and the longest time of the task."""
         self._limit = limit_seconds
+        self._most = most_seconds
         self._clock = clock
-        self._last = clock()
+        self._began = self._last = clock()
         self._seen: tuple[int, str] = (-1, "")
 
     def note(self, event: TaskEvent) -> None:
@@ -56,17 +66,32 @@ class Progress:
         self._last = self._clock()
 
     def restart(self) -> None:
-        """Start the time again: the task has not begun yet."""
+        """Start the time without progress again."""
         self._last = self._clock()
+
+    def begin(self) -> None:
+        """Start all time again: the task has not begun yet."""
+        self._began = self._last = self._clock()
 
     def excuse(self, seconds: float) -> None:
         """Leave these seconds out, because nobody read the stream."""
         self._last += seconds
+        self._began += seconds
 
     @property
     def overdue(self) -> bool:
         """Whether there was no progress for too long."""
         return self._clock() - self._last > self._limit
+
+    @property
+    def endless(self) -> bool:
+        """Whether the task has taken too long, with all its progress."""
+        return self._clock() - self._began > self._most
+
+
+def total_seconds(hang: float, work: Work) -> float:
+    """Return the longest time of a task whose time without progress is limited by `hang`."""
+    return LIMITS_OF_CHECK * hang if isinstance(work, CheckWork) else SHARD_SECONDS
 
 
 def hang_seconds(configured: float, version: ModelVersion) -> float:

@@ -10,12 +10,13 @@ import grpc.aio
 from modicum_server.generated import inference_pb2
 from modicum_server.model_server import ModelServerDown
 from modicum_server.torchserve.access_keys import Keys
+from modicum_server.torchserve.progress import SHARD_SECONDS
 
 if TYPE_CHECKING:
     from modicum_server.generated.inference_pb2_grpc import InferenceAPIsServiceAsyncStub as InferenceStub
 
-#: Far more than any shard takes. `progress` ends a stream that makes no progress.
-DEADLINE_SECONDS = 6 * 3600.0
+#: `progress` ends a task before that, and frees its process. A call needs some deadline.
+DEADLINE_SECONDS = 2 * SHARD_SECONDS
 
 
 Call = grpc.aio.UnaryStreamCall[inference_pb2.PredictionsRequest, inference_pb2.PredictionResponse]

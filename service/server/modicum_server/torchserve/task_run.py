@@ -60,11 +60,13 @@ log = structlog.get_logger(__name__)
 class Limits:
     """When a task is given up.
 
-    Without progress for `hang_seconds` it counts as hung. A task that is asked to stop has `grace_seconds` before its
-    process is killed. A process with more than `memory_bytes` of memory is killed at once.
+    Without progress for `hang_seconds` it counts as hung, and after `total_seconds` with progress as well. A task that
+    is asked to stop has `grace_seconds` before its process is killed. A process with more than `memory_bytes` of memory
+    is killed at once.
     """
 
     hang_seconds: float
+    total_seconds: float
     grace_seconds: float
     memory_bytes: int
 
@@ -96,7 +98,7 @@ class Run:
         self._limits = limits
         self._relay = relay
         self._spans = spans
-        self._progress = Progress(limits.hang_seconds, time.monotonic)
+        self._progress = Progress(limits.hang_seconds, time.monotonic, most_seconds=limits.total_seconds)
         self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
         self._take_by = time.monotonic() + WEDGED_SECONDS
@@ -183,7 +185,7 @@ class Run:
             self._stop_by = now + self._limits.grace_seconds
         if self._stop_by is not None and (self._stream is None or now >= self._stop_by):
             self._give_up(TaskFailed(CANCELLED, "the task was cancelled", model_at_fault=False))
-        if self._progress.overdue:
+        if self._progress.overdue or self._progress.endless:
             self._give_up(ModelHung())
 
     async def _look_at_usage(self) -> None:
@@ -213,7 +215,7 @@ class Run:
             await self._replace("slot_never_free", f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s")
         else:
             await self._free_where_wedged()
-        self._progress.restart()
+        self._progress.begin()
         await asyncio.sleep(BUSY_PAUSE_SECONDS)
 
     async def _free_where_wedged(self) -> None:
