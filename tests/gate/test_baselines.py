@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 from modicum.errors import PolicyError
+from modicum.gate.baseline_file import baseline_side
+from modicum.gate.baselines import measured_otherwise
 from modicum.gate.judging import judge
 from modicum.gate.policy_file import policy_of
 
@@ -121,6 +123,7 @@ def spread(sizes, factor, seed=0):
     return [max(1, round(size * one)) for size, one in zip(sizes, factors, strict=True)]
 
 
+REDUCED = {"dtype": "bfloat16"}
 SIZES = [20 + at % 20 for at in range(100)]
 BEFORE = sized(SIZES, BASELINE)
 
@@ -294,6 +297,7 @@ def test_softer_logits_of_one_class_cannot_pass_its_ratio():
         ({"versions": {"torch": "2.5"}}, "versions"),
         ({"mean_fill": [0.4]}, "mean_fill"),
         ({"gradient_free": True}, "gradient_free"),
+        ({"acceleration": {BASELINE: REDUCED}}, "search_dtype"),
     ],
 )
 def test_sizes_that_were_measured_otherwise_are_not_compared(more, field):
@@ -303,6 +307,27 @@ def test_sizes_that_were_measured_otherwise_are_not_compared(more, field):
         "INCONCLUSIVE",
         f"the baseline was measured differently: {field} differs",
     )
+
+
+def test_sizes_in_reduced_precision_are_compared_with_such_alone():
+    ours = sized(SIZES, acceleration={VERSION: REDUCED})
+    alike, exact = sized(SIZES, BASELINE, acceleration={BASELINE: REDUCED}), sized(SIZES, BASELINE)
+
+    assert str(judged(ours, alike, RATIO).outcome) == "PASS"
+    assert judged(ours, exact, RATIO).rules[0].worst.reason.endswith("search_dtype differs")
+    assert measured_otherwise(ours, exact) == measured_otherwise(exact, ours) == "search_dtype"
+
+
+def test_a_baseline_of_exact_searches_keeps_its_digest():
+    recorded = sized(SIZES, BASELINE, acceleration={BASELINE: {"dtype": "float32"}})
+
+    assert baseline_side(recorded).digest == baseline_side(sized(SIZES, BASELINE)).digest
+
+
+def test_accuracy_is_compared_whatever_searches_ran_in():
+    reduced = audited([True] * 180 + [False] * 20, BASELINE, acceleration={BASELINE: REDUCED})
+
+    assert str(judged(audited([True] * 200), reduced).outcome) == "PASS"
 
 
 def test_images_that_were_not_searched_in_both_do_not_count():

@@ -53,6 +53,11 @@ def of_search(**parts):
             of_search(passes=7), "models[0].searches[0].search is not in specification.searches", id="another search"
         ),
         pytest.param(
+            changed(result(), parameters={**result()["parameters"], "acceleration": {"m": "bfloat16"}}),
+            "parameters.acceleration.m is not a mapping: got the text 'bfloat16'",
+            id="acceleration",
+        ),
+        pytest.param(
             changed(DOCUMENTS["clean"], rows=[]), "it has no 'parameters'", id="rows without their parameters"
         ),
         pytest.param(

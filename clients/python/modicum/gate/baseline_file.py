@@ -19,6 +19,8 @@ KIND = "modicum.baseline"
 SCHEMA_VERSION = 1
 OF_THE_FILE = "file_digest"
 """Key of the digest over all other keys of a file. Files of older releases lack it: their reason may be edited."""
+SEARCH_DTYPE = "search_dtype"
+"""A condition of sizes alone: predictions are made by the version itself, in its own number type."""
 Document = Mapping[str, Any]
 NO_ROWS = "{} has no rows, so it cannot be compared; {}"
 WAY_OUT = "write it with `modicum audits report AUDIT --output FILE.json`, or add `--findings FILE`"
@@ -60,7 +62,8 @@ class Compared:
     """One version's side of a comparison.
 
     Attributes:
-        conditions: canvas, mean fill and parameters, by name; both sides must have equal ones.
+        conditions: canvas, mean fill and parameters, by name; both sides must have equal ones. One that only one side
+            has is not equal.
         result: the names and digests of the result that it was taken from.
         digest: SHA-256 of all of it.
         class_labels: names of the version's classes by index; empty where they are not known.
@@ -105,11 +108,18 @@ def _side(document: Document, version: str, images: Iterable[Iterable[ImageResul
             "device": str(parameters["device"]).partition(":")[0],
             "dtype": parameters["dtype"],
             "versions": parameters["versions"],
+            **_searched_in(parameters, version),
         },
         result=identity(document),
         searches=tuple(_searches(model, document["specification"]["searches"], images)),
         class_labels=tuple(model.get("class_labels", ())),
     )
+
+
+def _searched_in(parameters: Document, version: str) -> dict[str, str]:
+    """The number type of the version's searches; nothing where it is the version's own, so that digests stay."""
+    dtype = parameters.get("acceleration", {}).get(version, {}).get("dtype")
+    return {} if dtype in {None, parameters["dtype"]} else {SEARCH_DTYPE: dtype}
 
 
 def baseline_side(document: Document) -> Compared:

@@ -1,9 +1,9 @@
 """Rules against a baseline: two results of other audits, paired by the digests of their images.
 
 What influences predictions must be equal in both: canvas, device, number type and library versions. For sizes of
-subsets the search, its mean fill and whether it had a gradient must be equal, too. Softer logits alone enlarge subsets
-(`logit_scale`): a version with softer logits than the baseline cannot pass a ratio rule, and one with sharper ones
-cannot fail it, because the ratio does not tell what did it.
+subsets the search, its number type, its mean fill and whether it had a gradient must be equal, too. Softer logits alone
+enlarge subsets (`logit_scale`): a version with softer logits than the baseline cannot pass a ratio rule, and one with
+sharper ones cannot fail it, because the ratio does not tell what did it.
 
 By class, accuracy is that of the images with the class as their label. Sizes are those of the images that both predict
 to be of the class. Where too many images of the baseline are missing (`missing_images`), nothing passes.
@@ -252,7 +252,7 @@ def _unjudged(check: Check, reason: str) -> Check:
 def _apart(ours: Compared, mine: SearchResult, baseline: Compared, theirs: SearchResult) -> str:
     """The first field of what must be equal for sizes to compare that differs, or is not known; empty if none."""
     fields = [
-        *_differing(ours.conditions, baseline.conditions, tuple(ours.conditions)),
+        *_differing(ours.conditions, baseline.conditions, tuple({**ours.conditions, **baseline.conditions})),
         *_differing(mine.search, theirs.search, tuple(mine.search)),
     ]
     return fields[0] if fields else "gradient_free" if mine.gradient_free != theirs.gradient_free else ""
