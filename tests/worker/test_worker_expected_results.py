@@ -17,7 +17,7 @@ from modicum_server.domain.findings import (
     Subset,
 )
 from modicum_server.domain.models import ModelVersion, VersionState
-from modicum_server.domain.searches import Canvas, Fill
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill
 from modicum_server.domain.spots import (
     SpotKind,
     SpotObjects,
@@ -100,7 +100,10 @@ def controlled(subset: Subset) -> Finding:
 
 @pytest.mark.parametrize("finding", [narrowed(), controlled(subset_of(3)), Finding(4, "", "", "", -1)])
 def test_masks_of_the_canvas_are_taken(finding):
-    assert ExpectedResults(SEARCH_TASK).accept(TaskFindings((finding,), 9))
+    controls = (ControlPlan(Control.CLASS_TARGETED),)
+    task = replace(SEARCH_TASK, work=replace(SEARCH_TASK.work, controls=controls))
+
+    assert ExpectedResults(task).accept(TaskFindings((finding,), 9))
 
 
 @pytest.mark.parametrize(

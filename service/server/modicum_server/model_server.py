@@ -9,10 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from modicum.sources.configurations import MOST_CLASSES
+
 from modicum_server.domain.buildable import Families
+from modicum_server.domain.finding_claims import are_passes, impossible_claim, is_class, is_confidence
 from modicum_server.domain.finding_masks import masks_fit
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.models import Endpoint
+from modicum_server.domain.models import Endpoint, ModelCheck
 from modicum_server.domain.spots import SpotRow, class_of_row, is_on_canvas, is_plausible, is_whole, positions_of
 from modicum_server.domain.tasks import (
     CheckWork,
@@ -24,6 +27,8 @@ from modicum_server.domain.tasks import (
     TaskChecked,
     TaskEvent,
     TaskFindings,
+    TaskFinished,
+    TaskHeartbeat,
     TaskScores,
     TaskSpots,
 )
@@ -34,6 +39,9 @@ FINDINGS_MISSING = "FINDINGS_MISSING"
 SCORES_MISSING = "SCORES_MISSING"
 CHECK_MISSING = "CHECK_MISSING"
 SPOTS_MISSING = "SPOTS_MISSING"
+
+Counted = TaskHeartbeat | TaskFindings | TaskScores | TaskSpots | TaskFinished
+"""Events that say how many passes a task has made."""
 
 
 class ModelDied(ModelServerError):
@@ -160,6 +168,7 @@ class ExpectedResults:
         self.task = task
         self._items = {item.position: item for item in work.items} if isinstance(work, SearchWork) else {}
         self._subsets = {(one.position, one.source): one for one in work.subsets} if isinstance(work, ScoreWork) else {}
+        self._class_count = task.model_version.check.class_count if task.model_version.check else None
         self._missing_findings = set(self._items)
         self._missing_scores = set(self._subsets)
         self._missing_check = isinstance(work, CheckWork)
@@ -172,6 +181,8 @@ class ExpectedResults:
         Raises:
             TaskFailed: it reports something that the task did not ask for.
         """
+        if isinstance(event, Counted) and not are_passes(event.passes_done):
+            raise _impossible("an impossible count of passes")
         match event:
             case TaskFindings():
                 return replace(event, findings=tuple(self._named(finding) for finding in event.findings))
@@ -182,7 +193,7 @@ class ExpectedResults:
                 for row in event.rows:
                     self._note_row(row)
             case TaskChecked():
-                self._missing_check = False
+                self._note_check(event.check)
         return event
 
     def require_all(self) -> None:
@@ -208,6 +219,8 @@ class ExpectedResults:
             raise _not_asked_for(f"a finding at position {finding.position}")
         if not masks_fit(finding, work.canvas):
             raise _not_asked_for(f"masks of another canvas or size at position {finding.position}")
+        if claim := impossible_claim(finding, work, self._class_count):
+            raise _impossible(f"{claim}, at position {finding.position}")
         self._missing_findings.discard(finding.position)
         return replace(
             finding,
@@ -222,7 +235,14 @@ class ExpectedResults:
         place = score.given.position, score.given.source
         if self._subsets.get(place) != score.given:
             raise _not_asked_for(f"a score of a subset at position {score.given.position}")
+        if not (is_class(score.predicted_class, self._class_count) and is_confidence(score.confidence)):
+            raise _impossible(f"a class or a confidence that cannot be, at position {score.given.position}")
         self._missing_scores.discard(place)
+
+    def _note_check(self, check: ModelCheck) -> None:
+        if not 0 < check.class_count <= MOST_CLASSES:
+            raise _impossible(f"{check.class_count} classes; a model has 1 to {MOST_CLASSES:,}")
+        self._missing_check = False
 
     def _note_row(self, row: SpotRow) -> None:
         work = self.task.work
@@ -249,3 +269,7 @@ def _not_asked_for(what: str) -> TaskFailed:
     return TaskFailed(
         NOT_ASKED_FOR, f"the model's process reported {what}, which its task does not have", model_at_fault=False
     )
+
+
+def _impossible(what: str) -> TaskFailed:
+    return TaskFailed(NOT_ASKED_FOR, f"the model's process reported {what}", model_at_fault=False)
