@@ -62,6 +62,7 @@ class Site:
     admin: str
     audits: Mapping[str, str]
     artifact: str
+    database_url: str
 
 
 @asynccontextmanager
@@ -72,23 +73,43 @@ async def served(folder: Path, **settings: str) -> AsyncIterator[Site]:
     try:
         await asyncio.to_thread(migrate, postgres.url)
         teams = await _furnished(PostgresStore(postgres.url), folder / "artifacts")
-        certificate, key = _certified(folder)
-        environment = {
-            "MODICUM_DATABASE_URL": postgres.url,
-            "MODICUM_ARTIFACTS_URL": str(folder / "artifacts"),
-            "MODICUM_TLS_CERT": str(certificate),
-            "MODICUM_TLS_KEY": str(key),
-            **settings,
-        }
+        certificate, _ = _certified(folder)
+        environment = {**_environment(postgres.url, folder, certificate), **settings}
         process, ready = await _started(folder, environment)
         try:
             grpc_address, http_address = ready["grpc_address"], ready["http_address"]
-            yield Site(grpc_address, http_address, certificate, process.pid, *teams)
+            yield Site(grpc_address, http_address, certificate, process.pid, *teams, postgres.url)
         finally:
-            process.terminate()
-            await asyncio.to_thread(process.wait, STOP_SECONDS)
+            await _stopped(process)
     finally:
         await postgres.stop()
+
+
+@asynccontextmanager
+async def beside(folder: Path, site: Site, **settings: str) -> AsyncIterator[str]:
+    """Serve the same database and artifacts by one more process while the context is open; yields its gRPC address."""
+    environment = {**_environment(site.database_url, folder, site.certificate), **settings}
+    more = folder / "beside"
+    more.mkdir()
+    process, ready = await _started(more, environment)
+    try:
+        yield ready["grpc_address"]
+    finally:
+        await _stopped(process)
+
+
+def _environment(database_url: str, folder: Path, certificate: Path) -> dict[str, str]:
+    return {
+        "MODICUM_DATABASE_URL": database_url,
+        "MODICUM_ARTIFACTS_URL": str(folder / "artifacts"),
+        "MODICUM_TLS_CERT": str(certificate),
+        "MODICUM_TLS_KEY": str(certificate.with_name("key.pem")),
+    }
+
+
+async def _stopped(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    await asyncio.to_thread(process.wait, STOP_SECONDS)
 
 
 async def _started(folder: Path, environment: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
