@@ -7,9 +7,12 @@ from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.inputs import InputSpecification
 from modicum_server.images.pictures import BOUNDS_SLACK
 
-from tests.client.test_whole_commands import MODEL
+from tests.client.scripted_results import succeeded
+from tests.client.test_mitigation_results import CHECK
+from tests.client.test_whole_commands import MODEL, measured
 from tests.found_images import find_images
 
+ENSEMBLE = "ensemble check --member a --member b"
 RAMP = np.random.default_rng(3).permutation(np.linspace(0, 1, 288, dtype=np.float32)).reshape(6, 4, 4, 3)
 
 
@@ -81,11 +84,25 @@ def test_an_npz_without_images_is_refused_as_such(tmp_path):
         find_images(tmp_path / "a.npz")
 
 
-def test_an_audit_refuses_them_before_anything_is_uploaded(shell, script, tmp_path):
-    np.savez(tmp_path / "a.npz", images=RAMP * 255)
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (f"audit large.npz {MODEL}", "expected float32 values from 0 to 1, the bounds of --input imagenet; found "),
+        (f"audit fit.npz {MODEL} --counterfactual large.npz", "--counterfactual: expected float32 values from 0 to 1"),
+        (f"{ENSEMBLE} large.npz", "or register the members with an --input FILE.toml with `bounds = [0, 255]`"),
+        (f"{ENSEMBLE} fit.npz --out-of-distribution large.npz", "--out-of-distribution: expected float32 values from"),
+    ],
+)
+def test_a_command_refuses_them_before_anything_is_uploaded(shell, script, tmp_path, line, says):
+    np.savez(tmp_path / "fit.npz", images=RAMP)
+    np.savez(tmp_path / "large.npz", images=RAMP * 255)
+    succeeded(script, {**measured(), "mitigation": [{**CHECK, "verdict": "MITIGATED"}]})
+    held = set(script.artifacts)
 
-    ended = shell(f"modicum audit a.npz {MODEL}")
+    ended = shell(f"modicum {line} --quiet")
 
-    assert ended.returncode == 2
-    assert "found values from 0 to 255" in " ".join(ended.stderr.split())
-    assert not script.artifacts
+    said = " ".join(ended.stderr.split())
+    assert ended.returncode == 2, said
+    assert says in said
+    assert "found values from 0 to 255" in said
+    assert set(script.artifacts) == held

@@ -10,7 +10,8 @@ from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.errors import LabelUnknown
 from modicum_server.usecases.labels import require_labels
 
-from tests.client.test_whole_commands import MODEL
+from tests.client.scripted_results import succeeded
+from tests.client.test_whole_commands import MODEL, measured
 from tests.store.store_scene import new_version
 
 NAMES = ("tabby cat", "dog", "crane", "crane", "7", "7")
@@ -107,7 +108,8 @@ def test_a_file_with_enough_names_is_not_named_as_the_cause():
     assert "few.txt" not in str(caught.value)
 
 
-def test_an_audit_names_the_file_with_too_few_names(shell, tmp_path):
+def test_an_audit_names_the_file_with_too_few_names(shell, script, tmp_path):
+    succeeded(script, measured())
     (tmp_path / "photos" / "dog").mkdir()
     (tmp_path / "photos" / "dog" / "b.jpg").write_bytes(b"b")
     (tmp_path / "few.txt").write_text("cat\n")

@@ -151,7 +151,10 @@ def audit_request(
     refuse_slow_backselect(request.search, request.model.input)
     refuse_unknown_labels(request.images, model.labels, names_from=model.labels_from)
     refuse_wrong_channels(request.images, request.model.input)
-    refuse_values_outside(request.images, request.model.input, request.model.input_from)
+    refuse_values_outside(request.images, model.input, model.input_from)
+    if request.counterfactuals is not None:
+        others = request.counterfactuals.images
+        refuse_values_outside(others, model.input, model.input_from, option="--counterfactual")
     return request
 
 

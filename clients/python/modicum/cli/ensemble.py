@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
+from modicum.cli.array_bounds import refuse_values_outside
 from modicum.cli.audit import audited, connected, uploaded
 from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
@@ -20,8 +21,9 @@ from modicum.cli.result_tables import mitigation_lines
 from modicum.cli.short_results import report_command
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
-from modicum.resource_names import last_part
+from modicum.resource_names import last_part, short_version
 from modicum.results import Result
+from modicum.sources.images import Image
 from modicum.statistics import Statistics
 from modicum.versions import Combine, ModelVersion
 
@@ -30,6 +32,8 @@ app = typer.Typer(
 )
 
 FEWEST_MEMBERS = 2
+#: How messages say that the input of a member is changed.
+REGISTERED = "register the members with"
 LONGEST_NAME = 63
 #: The verdict that decides the exit code where thresholds differ comes first.
 CODES = (("NOT_MITIGATED", VIOLATED), ("INCONCLUSIVE", INCONCLUSIVE), ("MITIGATED", DONE))
@@ -139,10 +143,7 @@ def check(
     with view(quiet=output.quiet) as shown, connected(shown) as client:
         say_files(shown, photos, images.images, images.skipped)
         members = [client.models.version(one) for one in member]
-        for one in members:
-            refuse_unknown_labels(
-                [*images.images, *(outside.images if outside else ())], one.class_labels, one.class_count
-            )
+        _refuse_unfit(images.images, outside.images if outside else (), members)
         ensemble = client.models.ensemble(name or _name_of(members), members=members, combine=combine)
         dataset = uploaded(client, photos, images.images, shown)
         second: Dataset | str = ""
@@ -155,6 +156,18 @@ def check(
         written = write_outputs(done, outputs)
     report = ", ".join(map(str, written.paths)) or report_command(done.name)
     _show_verdict(result, written, report, as_json=output.as_json)
+
+
+def _refuse_unfit(images: Sequence[Image], outside: Sequence[Image], members: Sequence[ModelVersion]) -> None:
+    """Refuse labels that a member does not know, and arrays outside its bounds. `outside` is the second set."""
+    for one in members:
+        refuse_unknown_labels([*images, *outside], one.class_labels, one.class_count)
+    first = members[0]  # an ensemble's members have the same bounds
+    if first.input is None:
+        return
+    named = short_version(first.name)
+    refuse_values_outside(images, first.input, named, way=REGISTERED)
+    refuse_values_outside(outside, first.input, named, option="--out-of-distribution", way=REGISTERED)
 
 
 def _name_of(members: Sequence[ModelVersion]) -> str:
