@@ -135,6 +135,15 @@ def test_a_caption_is_cut_to_the_cells_of_its_picture(item, label, lines):
     assert captions([flag(item=item, label=label)], (), 12) == lines
 
 
+def test_the_caption_of_a_single_picture_uses_the_room_of_the_line():
+    item, label = "photos/of/a/folder/with/a/long/name/cat.png", "a very long name of a class"
+
+    drawn = drawing([flag(item=item, label=label)], specification(), (), 80)
+
+    assert [line.strip() for line in str(drawn).splitlines()[2:]] == [item, f"label: {label}"]
+    assert captions([flag(item=item)], (), 12, 20) == ["…" + item[-19:]]
+
+
 @pytest.mark.parametrize(
     ("interpolation", "framing", "size", "channels"),
     list(

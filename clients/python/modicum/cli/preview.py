@@ -91,16 +91,22 @@ def drawing(
     if not seen:
         return None
     drawn = half_blocks([_small(picture, side) for _, picture in seen], side)
-    for line in captions([image for image, _ in seen], names, side):
+    for line in captions([image for image, _ in seen], names, side, columns):
         drawn.append(f"\n{line}")
     return drawn
 
 
-def captions(images: Sequence[Image], names: Sequence[str], width: int) -> list[str]:
-    """The lines below the pictures, which are `width` cells wide: their items, and their labels if one has a label."""
-    lines = [[_end(printable(one.item), width) for one in images]]
-    if any(one.label for one in images):
-        labels = [f"label: {printable(class_name(one.label, names))}" if one.label else "" for one in images]
+def captions(images: Sequence[Image], names: Sequence[str], width: int, room: int = 0) -> list[str]:
+    """The lines below the pictures, which are `width` cells wide: their items, and their labels if one has a label.
+
+    A line below a single picture may take `room` cells.
+    """
+    items = [printable(one.item) for one in images]
+    labels = [f"label: {printable(class_name(one.label, names))}" if one.label else "" for one in images]
+    if len(images) == 1:
+        width = max(width, min(room, max(map(cell_len, [*items, *labels]))))
+    lines = [[_end(item, width) for item in items]]
+    if any(labels):
         lines.append([_beginning(label, width) for label in labels])
     return [(" " * GAP).join(line) for line in lines]
 
