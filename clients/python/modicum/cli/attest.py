@@ -75,8 +75,8 @@ def attest(
             "--summary",
             "FILE",
             "On PASS, also write a signed summary to this .json file: MODICUM_GATE_PASS and the digests of the "
-            "weights, for deployment systems that ask for this property. For any other verdict, no summary is written, "
-            "and an existing one is removed.",
+            "weights. Deployment systems can require the property MODICUM_GATE_PASS. For any other verdict, no summary "
+            "is written, and an existing one is removed.",
         ),
     ] = None,
 ) -> None:

@@ -46,8 +46,8 @@ def list_audits(
 ) -> None:
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
-    If an audit was made by an older release, the command reads its result to show the two. It does so for at most the
-    newest 50 of such audits, and not with --json.
+    Audits of older releases do not store outcome and headline. For the newest 50 of them, the command reads these two
+    from the result. With --json, they are missing.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))
@@ -154,7 +154,7 @@ def stop(
             RUN,
             "--without-scores",
             FLAG,
-            "Also leave out what follows the searches, such as the spot test, as far as it is not done.",
+            "Also skip the work that follows the searches, such as the spot test, unless it is done already.",
         ),
     ] = False,
     as_json: options.Json = False,
@@ -210,7 +210,13 @@ def export_subsets(
         str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
     ] = "",
     search: Annotated[
-        int, option(SUBSETS, "--search", "N", "Number of the search: its place among the audit's searches, from 0.")
+        int,
+        option(
+            SUBSETS,
+            "--search",
+            "N",
+            "Which search, from 0: an audit has one for each threshold and target rule.",
+        ),
     ] = 0,
     fill: Annotated[
         Fill | None,
@@ -258,7 +264,13 @@ def export_fiftyone(
         str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
     ] = "",
     search: Annotated[
-        int, option(SUBSETS, "--search", "N", "Number of the search: its place among the audit's searches, from 0.")
+        int,
+        option(
+            SUBSETS,
+            "--search",
+            "N",
+            "Which search, from 0: an audit has one for each threshold and target rule.",
+        ),
     ] = 0,
     as_json: options.Json = False,
 ) -> None:

@@ -30,9 +30,7 @@ app = typer.Typer(
 def update(
     result: Annotated[
         str,
-        typer.Argument(
-            metavar="RESULT", help="A result in a FILE.json that has its findings (`rows`), or the name of an audit."
-        ),
+        typer.Argument(metavar="RESULT", help="A FILE.json that `--output` wrote, or the name of an audit."),
     ],
     *,
     policy: Annotated[Path, options.option(POLICY, "--policy", "FILE", "The policy that names the baseline file.")] = (

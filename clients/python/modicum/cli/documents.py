@@ -25,8 +25,9 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The stored findings of RESULT. Needed only if RESULT has no `rows`, and the policy has a baseline or another "
-        "alpha than the audit. `modicum artifacts download` fetches them by the `findings.digest` of RESULT.",
+        "The findings of the result, as `modicum artifacts download` fetches them by the `findings.digest` in RESULT. "
+        "Give them if RESULT is a file without findings (the key `rows`) and the policy compares with a baseline or "
+        "sets another alpha. Files that `--output` wrote have them.",
     ),
 ]
 

@@ -91,8 +91,9 @@ def check(
             STATISTICS,
             "--ratio-limit",
             "RATIO",
-            "MITIGATED requires that the whole interval of the ratio lies above this limit. The ratio is the share of "
-            "an image that the ensemble needs, divided by the share that its members need. 1 to 100. Default: 1.1.",
+            "MITIGATED requires that the whole intervals of both ratios lie above this limit, one from each search of "
+            "the members. A ratio is the share of an image that the ensemble needs, divided by the geometric mean of "
+            "the shares that its members need. 1 to 100. Default: 1.1.",
         ),
     ] = None,
     accuracy_limit: Annotated[
@@ -110,9 +111,9 @@ def check(
 ) -> None:
     """Audit an ensemble and its members on the same images. Say whether the ensemble overinterprets less.
 
-    Each member is searched twice. The first search is of the member as it is, with the controls. The second is without
-    controls; it divides the member's logits by a temperature at which the member is confident on as many images as the
-    ensemble.
+    At each threshold, each member is searched twice. The first search is of the member as it is, with the controls. The
+    second is without controls; it divides the member's logits by a temperature at which the member is confident on as
+    many images as the ensemble. With several thresholds, the exit code is that of the worst verdict.
 
     Exit codes: 0 MITIGATED, 1 NOT_MITIGATED, 4 INCONCLUSIVE; 2 wrong usage, 3 not completed, 5 model or data refused,
     130 interrupted.

@@ -41,7 +41,7 @@ def erase(
 ) -> None:
     """Erase a picture from the project, and print the receipt. This cannot be undone. Needs the role admin.
 
-    Give --image, or --dataset with --item. This deletes its file, its findings and masks, its pictures in
+    Give --image, or --dataset with --item. This deletes its file, its findings and masks, copies of it in
     verdicts, and the blind reviews that show it. Results of audits are computed again from their other pictures.
     Backups and downloaded copies stay.
 

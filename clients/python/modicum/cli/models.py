@@ -146,7 +146,7 @@ def input_dropout(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new model.")],
     member: Annotated[
         str,
-        typer.Argument(metavar="MEMBER", help=f"The version to wrap: {options.VERSION}"),
+        typer.Argument(metavar="VERSION", help=f"The version to wrap: {options.VERSION}"),
     ],
     *,
     keep_probability: Annotated[

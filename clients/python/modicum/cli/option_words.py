@@ -12,7 +12,7 @@ METHODS = "; ".join(
     )
 )
 FILL_WORDS = {
-    Fill.MEAN: "the mean colour of the model's input",
+    Fill.MEAN: "the mean colour in the input specification",
     Fill.BLACK: "the lowest value",
     Fill.WHITE: "the highest value",
     Fill.NOISE: "random values",
@@ -27,7 +27,7 @@ CONTROL_WORDS = {
     Control.DILATED: "the subset with its neighbouring pixels",
     Control.MASK_ONLY: "the shape of the subset in one colour",
     Control.RANDOM: "equally many random pixels",
-    Control.TRANSFER: "the subset, classified by the other versions of the audit",
+    Control.TRANSFER: "the subset, classified by the other model versions, in an audit of several",
     Control.SHORTCUT: "the image with its edge covered, or with all that lies outside the objects covered",
     Control.SPOT: "small spots, pasted into other images and covered in their own",
 }

@@ -278,8 +278,8 @@ class MethodOptions:
             SEARCH,
             "--target-rule",
             "RULE",
-            "The class that a subset must keep: the predicted class (predicted), or another class drawn at random "
-            "(random_other). Repeat for both.",
+            "The class whose confidence must reach the threshold on a subset: the predicted class (predicted), or "
+            "another class drawn at random (random_other). Repeat for both.",
         ),
     ] = field(default_factory=lambda: [TargetRule.PREDICTED])
 
@@ -360,8 +360,8 @@ Stops = Annotated[
         "LIMIT",
         "End the audit as soon as it is certain whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
         "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is the name of a share in a "
-        "result's `measures` (--json), such as accuracy or eligible-share. With several limits, the audit ends when "
-        "one is broken or all hold.",
+        "result's `measures` (--json), such as accuracy, or eligible-share: the share of images that reach the "
+        "threshold. With several limits, the audit ends when one is broken or all hold.",
     ),
 ]
 

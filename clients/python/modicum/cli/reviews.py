@@ -41,7 +41,13 @@ def create(
         str, option(MODEL, "--version", "MODEL/NUMBER", "Version to review. Default: the first of the audit.")
     ] = "",
     search: Annotated[
-        int, option(SEARCH, "--search", "N", "Number of the search: its place among the audit's searches, from 0.")
+        int,
+        option(
+            SEARCH,
+            "--search",
+            "N",
+            "Which search, from 0: an audit has one for each threshold and target rule.",
+        ),
     ] = 0,
     largest_fraction: Annotated[
         float,

@@ -60,7 +60,9 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "Let the server judge the audit itself, and store its verdict."),
+        option(
+            OUTPUT, "--save", FLAG, "Let the server judge the audit, in place of this command, and store the verdict."
+        ),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False

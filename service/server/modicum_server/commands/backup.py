@@ -62,8 +62,8 @@ def backup(folder: NewFolder, rate: Rate = "", data: Data = None) -> None:
 def restore(folder: OldFolder, digest: Digest = "", rate: Rate = "", data: EmptyData = None) -> None:
     """Fill an empty database and an empty artifact store from a backup, and verify both.
 
-    Stop every server that uses them first. If it was interrupted, run it again. Ends with 1 if artifacts were missing
-    or damaged already when the backup was made, or if the trail has flaws: it prints them.
+    First stop every server that uses this database or store. If the command was interrupted, run it again. Ends with 1
+    if artifacts were missing or damaged already when the backup was made, or if the trail has flaws: it prints them.
     """
     throttle = Throttle(rate_of(rate), monotonic, asyncio.sleep)
     if asyncio.run(_restore(folder, digest, throttle, data)):

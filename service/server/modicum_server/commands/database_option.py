@@ -13,8 +13,8 @@ Data = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Data folder of a server that `modicum-server up` runs. Default: the database in MODICUM_DATABASE_URL; "
-        "without that, the server in the user's data folder.",
+        help="Data folder of a server that `modicum-server up` runs. If it is not given, the command uses the database "
+        "in MODICUM_DATABASE_URL, or else the server in MODICUM_DATA or the user's data folder.",
     ),
 ]
 

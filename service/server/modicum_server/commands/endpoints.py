@@ -37,8 +37,8 @@ Data = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Data folder of a server that `modicum-server up` runs. Default: the file in MODICUM_ENDPOINTS_FILE; "
-        "without that, the user's data folder.",
+        help="Data folder of a server that `modicum-server up` runs. If it is not given, the command uses the file in "
+        "MODICUM_ENDPOINTS_FILE, or else MODICUM_DATA or the user's data folder.",
     ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name that projects use for the endpoint.")]

@@ -77,8 +77,8 @@ def fleet(
     """Run workers in a Ray cluster: more while much work waits, fewer while little does.
 
     Start this command on a machine of the cluster. The API (`modicum-server serve`) may run on another machine. Ctrl-C
-    stops all workers; other workers can do what they did not finish. Install modicum-server with its extra `ray`, in
-    the same release, on every machine.
+    stops all its workers. What they did not finish waits for the next workers. Install modicum-server with its extra
+    `ray`, in the same release, on every machine.
     """
     if least > most:
         end(USAGE, f"--min: expected at most --max, which is {most}; got {least}")

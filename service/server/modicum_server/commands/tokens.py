@@ -21,7 +21,7 @@ T = TypeVar("T")
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Create, list, rotate and revoke tokens, for the operator: it needs MODICUM_DATABASE_URL or --data. A "
+    help="Create, list, rotate and revoke tokens, for the operator: it opens the server's database. A "
     "project's admin uses `modicum tokens`.",
 )
 
@@ -66,7 +66,8 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
         typer.Option(
             "--metrics",
             metavar="",
-            help=("For Prometheus: make the token valid only for /metrics, which covers all projects. It has no role."),
+            help="For Prometheus: make the token valid only for /metrics, which covers all projects. It gets no role, "
+            "so --role and --project have no effect.",
         ),
     ] = False,
     data: Data = None,
