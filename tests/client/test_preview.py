@@ -9,10 +9,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from modicum.cli.preview import captions, drawing, half_blocks, input_words
+from modicum.cli.preview import array_words, captions, drawing, half_blocks, input_words
 from modicum.cli.progress import LiveView, live_progress
+from modicum.sources import npy
 from modicum.sources.contents import bytes_content
-from modicum.sources.fitting import seen_picture
+from modicum.sources.fitting import seen_array, seen_picture
 from modicum.sources.images import Image as Source
 from modicum.sources.inputs import BUILT_IN, InputSpecification
 from modicum_server.domain import models
@@ -105,6 +106,54 @@ def test_what_cannot_be_decoded_is_left_out():
     assert str(drawing(images, specification(), (), 80)).splitlines()[2].split() == ["c"]
     assert drawing(images[:2], specification(), (), 80) is None
     assert drawing([flag()], specification(channels=5, mean=(0,) * 5, std=(1,) * 5), (), 80) is None
+
+
+def array(values, **fields) -> Source:
+    channels = values.shape[2] if values.ndim == 3 else 1
+    return source(npy.encoded(values), channels=channels, **fields)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_arrays_are_drawn_like_files(kind):
+    values = FLAG if kind == "uint8" else FLAG.astype(kind) * 257 if kind == "uint16" else (FLAG / 255).astype(kind)
+
+    assert cells(drawing([array(values)], specification(), (), 80))[:2] == cells(half_blocks([FLAG], 25))
+
+
+def test_an_array_between_other_bounds_is_drawn_in_grey():
+    input_ = specification(channels=1, mean=(0,), std=(1,), lower_bound=-1.0, height=2, width=2)
+    values = np.array([[-1, 1], [1, -1]], dtype=np.float32)
+
+    black, white = (0,) * 3, (255,) * 3
+    expected = [(BLOCK, black, white), (BLOCK, white, black)]
+    assert cells(drawing([array(values)], input_, (), 80))[0][:2] == expected
+
+
+def test_an_array_of_many_channels_is_described():
+    values = np.linspace(-1, 2, 5 * 4 * 13, dtype=np.float32).reshape(5, 4, 13)
+
+    assert array_words([array(values)]) == (
+        "a: an array of float32, 5 x 4 pixels with 13 channels, values from -1 to 2. It cannot be drawn as a picture, "
+        "which has 1 or 3 channels"
+    )
+    assert array_words([array(FLAG), array(values)]) == array_words([source(b"", channels=13)]) == ""
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_pixels_of_an_array_are_those_of_the_server(kind, channels):
+    values = np.random.default_rng(7).random((30, 40, channels), dtype=np.float32)
+    if kind != "float32":
+        values = (values * np.iinfo(kind).max).astype(kind)
+    chosen = specification(
+        height=20, width=22, mean=(0.5,) * channels, std=(0.5,) * channels, channels=channels, resize=25
+    )
+    of_server = models.InputSpecification(**{name: getattr(chosen, name) for name in chosen.__slots__})
+
+    seen = np.asarray(seen_array(values, chosen)).reshape(20, 22, channels)
+
+    expected = canvas_array(npy.encoded(values), of_server, Canvas(channels, 20, 22))
+    assert np.array_equal(seen, np.rint(expected.astype(np.float64) * 255).transpose(1, 2, 0))
 
 
 def test_captions_stand_below_the_pictures():

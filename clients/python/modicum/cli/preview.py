@@ -1,7 +1,7 @@
 """The preview of an audit: what the model will see of the first pictures, in words and, on a terminal, drawn.
 
-It is for looking only. A picture that cannot be decoded is left out, and nothing here ends an audit. Arrays are not
-drawn. Below each picture stand its item and its label.
+It is for looking only. A picture that cannot be decoded is left out, and nothing here ends an audit. Arrays of 1 or 3
+channels are drawn, too; others are described in words. Below each picture stand its item and its label.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from modicum.cli.requests import ModelRequest
 from modicum.resource_names import printable
 from modicum.sources.images import Image
 from modicum.sources.inputs import InputSpecification
-from modicum.sources.npy import PICTURE_CHANNELS
+from modicum.sources.npy import PICTURE_CHANNELS, decoded
 
 Pixels = NDArray[np.uint8]
 
@@ -40,6 +40,8 @@ GAP = 2
 def show_preview(shown: View, images: Sequence[Image], model: ModelRequest) -> None:
     """Draw the first pictures as the model will see them, and say how they are prepared and who says so."""
     shown.draw(lambda columns: drawing(images, model.input, model.labels, columns))
+    if words := array_words(images):
+        shown.say(words)
     shown.say(f"input, from {model.input_from}: {input_words(model.input)}")
 
 
@@ -133,16 +135,37 @@ def _seen(images: Sequence[Image], specification: InputSpecification) -> Iterato
 
 
 def _seen_picture(image: Image, specification: InputSpecification) -> Any:
-    """The picture as Pillow's RGB; None if it is an array, or cannot be decoded."""
-    if image.channels is not None:
+    """The picture or array as Pillow's RGB; None if it cannot be decoded, or an array has other channels."""
+    if image.channels not in {None, specification.channels}:
         return None
     try:
-        from modicum.sources.fitting import seen_picture  # noqa: PLC0415  # needs Pillow
+        from modicum.sources.fitting import seen_array, seen_picture  # noqa: PLC0415  # needs Pillow
 
         with image.content().open() as stream:
-            return seen_picture(stream.read(), specification, most_pixels=MOST_PIXELS).convert("RGB")
+            data = stream.read()
+        if image.channels is None:
+            return seen_picture(data, specification, most_pixels=MOST_PIXELS).convert("RGB")
+        return seen_array(decoded(data), specification).convert("RGB")
     except Exception:  # noqa: BLE001  decoders can raise anything, and a preview must not end the audit
         return None
+
+
+def array_words(images: Sequence[Image]) -> str:
+    """What the first image is, if it is an array of which no picture can be drawn; otherwise empty."""
+    first = images[0] if images else None
+    if first is None or first.channels in {None, *PICTURE_CHANNELS}:
+        return ""
+    try:
+        with first.content().open() as stream:
+            values = decoded(stream.read())
+        height, width, channels = values.shape
+        return (
+            f"{printable(first.item)}: an array of {values.dtype.name}, {height} x {width} pixels with {channels} "
+            f"channels, values from {values.min():g} to {values.max():g}. It cannot be drawn as a picture, which has 1 "
+            "or 3 channels"
+        )
+    except Exception:  # noqa: BLE001  a broken array must not end the audit
+        return ""
 
 
 def _small(picture: Any, side: int) -> Pixels:

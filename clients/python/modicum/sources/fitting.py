@@ -6,14 +6,17 @@ pixels. The client needs no Pillow otherwise: only what draws imports this modul
 
 import io
 import warnings
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The formats that are decoded. Others are left out on purpose: some, such as EPS, are programs."""
 LARGEST_16_BIT, LARGEST_8_BIT = 65_535, 255
+LARGEST_WHOLE = {1: LARGEST_8_BIT, 2: LARGEST_16_BIT}
+"""For whole numbers of so many bytes, the value that stands for the upper bound."""
 SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 LONGEST_ASPECT = 8
@@ -65,6 +68,22 @@ class Preparation(Framing, Protocol):
         """1 is grey, 3 is RGB."""
 
 
+class Bounds(Protocol):
+    """The least and the largest value of a canvas."""
+
+    @property
+    def lower_bound(self) -> float:
+        """The value of black."""
+
+    @property
+    def upper_bound(self) -> float:
+        """The value of white."""
+
+
+class ArrayPreparation(Preparation, Bounds, Protocol):
+    """How arrays are resized and cropped, and the bounds of their values."""
+
+
 class RangeUnknown(ValueError):
     """The picture's values have a range that is not known."""
 
@@ -83,6 +102,43 @@ def seen_picture(data: bytes, preparation: Preparation, *, most_pixels: int) -> 
         picture.load()
         decoded = in_eight_bits(upright(picture))
     return fitted(with_channels(decoded, preparation.channels), preparation, preparation)
+
+
+def seen_array(values: NDArray[Any], preparation: ArrayPreparation) -> Image.Image:
+    """Prepare an array (H, W, C) of 1 or 3 channels as the server does: grey (L) or RGB, of the input's size.
+
+    The lower bound is drawn black, and the upper bound white.
+
+    Raises:
+        ValueError: it has other channels than the input.
+    """
+    channels = values.shape[2]
+    if channels != preparation.channels:
+        raise ValueError(f"expected {preparation.channels} channels, got {channels}")
+    low, high = preparation.lower_bound, preparation.upper_bound
+    planes = [fitted_plane(values[:, :, channel], preparation, preparation) for channel in range(channels)]
+    shares = (np.stack(planes, axis=-1).astype(np.float64) - low) / (high - low)
+    return Image.fromarray(np.rint(shares * LARGEST_8_BIT).astype(np.uint8).squeeze(axis=2 if channels == 1 else ()))
+
+
+def fitted_plane(plane: NDArray[Any], preparation: ArrayPreparation, canvas: Size) -> NDArray[np.float32]:
+    """Resize and crop one channel (H, W) of an array to the canvas, in float32 within the bounds.
+
+    Whole numbers are scaled to the bounds. float32 values are canvas values already.
+    """
+    largest = LARGEST_WHOLE.get(plane.dtype.itemsize) if plane.dtype.kind == "u" else None
+    floats = plane.astype(np.float32, order="C")
+    if largest is not None:
+        return within_bounds(np.asarray(fitted(Image.fromarray(floats / largest), preparation, canvas)), preparation)
+    placed = np.asarray(fitted(Image.fromarray(floats), preparation, canvas))
+    return np.asarray(np.clip(placed, preparation.lower_bound, preparation.upper_bound), dtype=np.float32)
+
+
+def within_bounds(shares: NDArray[np.floating], bounds: Bounds) -> NDArray[np.float32]:
+    """Return shares 0..1 as canvas values. What an interpolation overshot is clipped."""
+    low, high = bounds.lower_bound, bounds.upper_bound
+    placed = low + np.clip(shares, 0, 1).astype(np.float64) * (high - low)
+    return np.asarray(np.clip(placed, low, high), dtype=np.float32)
 
 
 def registered_formats() -> list[str]:

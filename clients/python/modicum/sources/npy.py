@@ -5,6 +5,7 @@ and equal digests, whatever numpy is installed (NumPy enhancement proposal 1, ve
 checks all values. The client reads those of a few arrays before it uploads any.
 """
 
+import io
 import struct
 from typing import Any
 
@@ -64,6 +65,16 @@ def file_channels(file: File) -> int | None:
     if channels is None:
         raise InvalidSource(f"{file.where}: expected {EXPECTED}; got {dtype} of shape {shape}")
     return channels
+
+
+def decoded(data: bytes) -> NDArray[Any]:
+    """The image (H, W, C) in the bytes of a .npy file.
+
+    Raises:
+        Exception: the bytes cannot be read.
+    """
+    values: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return values[:, :, None] if values.ndim == GREY_AXES else values
 
 
 def float_values(file: File) -> NDArray[np.float32] | None:

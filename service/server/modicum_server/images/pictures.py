@@ -22,10 +22,12 @@ from modicum.sources.fitting import (
     RESAMPLING,
     RangeUnknown,
     fitted,
+    fitted_plane,
     in_eight_bits,
     registered_formats,
     upright,
     with_channels,
+    within_bounds,
 )
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
@@ -130,15 +132,8 @@ def _picture_on_canvas(
     picture = with_channels(_decoded(data, max_pixels), canvas.channels)
     values = np.asarray(fitted(picture, specification, canvas), dtype=np.float32)
     planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
-    placed = _within_bounds(planes / LARGEST_8_BIT, specification)
+    placed = within_bounds(planes / LARGEST_8_BIT, specification)
     return np.array(np.broadcast_to(placed, (canvas.channels, canvas.height, canvas.width)))
-
-
-def _within_bounds(shares: NDArray[np.floating], specification: InputSpecification) -> NDArray[np.float32]:
-    """Return shares 0..1 as canvas values. What an interpolation overshot is clipped."""
-    low, high = specification.lower_bound, specification.upper_bound
-    placed = low + np.clip(shares, 0, 1).astype(np.float64) * (high - low)
-    return np.asarray(np.clip(placed, low, high), dtype=np.float32)
 
 
 def _array_on_canvas(
@@ -148,14 +143,10 @@ def _array_on_canvas(
     values = header.values(data)
     image = np.empty((canvas.channels, canvas.height, canvas.width), dtype=np.float32)
     for channel in range(canvas.channels):  # one at a time: the array may be far larger than the canvas
-        plane = values[:, :, channel].astype(np.float32, order="C")
-        if header.kind in LARGEST_VALUES:
-            placed = fitted(Image.fromarray(plane / LARGEST_VALUES[header.kind]), specification, canvas)
-            image[channel] = _within_bounds(np.asarray(placed), specification)
-        else:
+        plane = values[:, :, channel]
+        if header.kind not in LARGEST_VALUES:
             _check_floats(plane, specification)
-            placed = fitted(Image.fromarray(plane), specification, canvas)
-            image[channel] = np.clip(np.asarray(placed), specification.lower_bound, specification.upper_bound)
+        image[channel] = fitted_plane(plane, specification, canvas)
     return image
 
 
