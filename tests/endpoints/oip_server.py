@@ -33,6 +33,7 @@ class Behaviour:
     model: object = scores_of
     shape: tuple[int, ...] = (-1, 3, 8, 8)
     datatype: str = "FP32"
+    inputs: tuple[str, ...] = (INPUT,)
     outputs: tuple[str, ...] = (OUTPUT,)
     versions: tuple[str, ...] = ("1",)
     busy: int = 0
@@ -67,7 +68,9 @@ class _Rest(BaseHTTPRequestHandler):
                 "name": MODEL,
                 "versions": list(self.behaviour.versions),
                 "platform": "arithmetic",
-                "inputs": [{"name": INPUT, "datatype": self.behaviour.datatype, "shape": shape}],
+                "inputs": [
+                    {"name": one, "datatype": self.behaviour.datatype, "shape": shape} for one in self.behaviour.inputs
+                ],
                 "outputs": [{"name": one, "datatype": "FP32", "shape": [-1, 2]} for one in self.behaviour.outputs],
             },
             self.behaviour.description_status,
@@ -112,7 +115,7 @@ class _Grpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
         return messages.ModelMetadataResponse(
             name=MODEL,
             versions=behaviour.versions,
-            inputs=[told(name=INPUT, datatype=behaviour.datatype, shape=behaviour.shape)],
+            inputs=[told(name=one, datatype=behaviour.datatype, shape=behaviour.shape) for one in behaviour.inputs],
             outputs=[told(name=one, datatype="FP32", shape=(-1, 2)) for one in behaviour.outputs],
         )
 

@@ -56,6 +56,23 @@ def test_a_refusal_says_what_to_give(add_served, behaviour, answers, options, sa
     assert "s3cret" not in done.output
 
 
+def test_a_model_that_describes_no_tensors_is_told_with_what_to_do(add_served, behaviour):
+    behaviour.inputs = behaviour.outputs = ()
+
+    done = add_served()
+
+    assert done.exit_code == 3
+    assert "it describes no inputs and no outputs. " in done.stderr
+    assert "A model of KServe does that with get_input_types and get_output_types" in done.stderr
+
+
+def test_a_server_without_versions_wants_an_address_without_one():
+    refused = EndpointRefused("status 501", "501")
+
+    assert advice(refused, asked("http://127.0.0.1:9/cats/2")).startswith("; leave out /2: it seems not to know")
+    assert not advice(refused, asked("http://127.0.0.1:9/cats"))
+
+
 def test_a_port_of_another_service_of_grpc_is_named():
     refused = EndpointRefused("gRPC status UNIMPLEMENTED", "UNIMPLEMENTED")
 

@@ -100,7 +100,7 @@ async def test_a_wait_that_the_endpoint_asks_for_is_kept_or_it_is_given_up(behav
         failed = await failure(entry, source)
 
     assert failed.task_reason == "ENDPOINT_UNREACHABLE"
-    assert "in 1 try:" in str(failed)
+    assert "in 1 request:" in str(failed)
     assert behaviour.batches == []
 
 

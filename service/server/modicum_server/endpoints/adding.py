@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 5.0
 #: In HTTP and in gRPC.
 WANTS_CREDENTIAL = frozenset({"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"})
 OTHER_SERVICE = "UNIMPLEMENTED"
+#: What KServe's Python server answers over REST to an address with a version.
+NOT_IMPLEMENTED = "501"
 KNOWS_NO_MODEL = frozenset({"404", "NOT_FOUND"})
 
 
@@ -52,6 +54,8 @@ def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
         return (
             f"; {target_of(asked.url).authority} serves gRPC without the Open Inference Protocol: correct host and port"
         )
+    if refused.status == NOT_IMPLEMENTED and (version := target_of(asked.url).version):
+        return f"; leave out /{version}: it seems not to know versions of a model"
     if refused.status not in WANTS_CREDENTIAL:
         return ""
     if asked.credential_file:

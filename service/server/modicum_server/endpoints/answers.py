@@ -51,6 +51,11 @@ def classifier_tensors(description: Description) -> tuple[Tensor, Tensor]:
     Raises:
         TaskFailed: ENDPOINT_ANSWER_INVALID: it has another number of them, or others.
     """
+    if not description.inputs and not description.outputs:
+        raise invalid(
+            "it describes no inputs and no outputs. Serve a model that names its tensors, their types and shapes. "
+            "A model of KServe does that with get_input_types and get_output_types"
+        )
     if len(description.inputs) != 1 or len(description.outputs) != 1:
         raise invalid(
             f"expected a model with one input and one output; it has {len(description.inputs)} and "

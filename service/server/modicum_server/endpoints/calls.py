@@ -182,10 +182,10 @@ class OpenEndpoint:
         raise AssertionError("the last try raises")
 
     def _unreachable(self, tried: int, what: str) -> TaskFailed:
-        tries = "1 try" if tried == 1 else f"{tried} tries"
+        requests = "1 request" if tried == 1 else f"{tried} requests"
         return TaskFailed(
             UNREACHABLE,
-            f"endpoint {self._entry.name} could not be used in {tries}: {what}. Try again when it is up, or ask "
+            f"endpoint {self._entry.name} could not be used in {requests}: {what}. Try again when it is up, or ask "
             "its operator for fewer requests a second or fewer images a request",
             model_at_fault=False,
         )
