@@ -106,6 +106,31 @@ def test_a_file_with_enough_names_is_not_named_as_the_cause():
         refuse_unknown_labels(images("cat", "dgo"), ("cat", "dog"), names_from="--class-labels few.txt")
 
     assert "few.txt" not in str(caught.value)
+    assert "such as 'dog'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "says"),
+    [
+        (
+            "n01",
+            ("cat", "dog"),
+            (
+                "expected one of its 2 class names such as 'cat', or a class index of 0 to 1. Rename the folders or "
+                "labels to class names, or say with --label-names FILE which class each label means; if the class "
+                "names are wrong, give the right ones with --class-labels FILE"
+            ),
+        ),
+        ("cat", ("0 cat", "1 dog"), ". --class-labels l.txt has numbers beside its names: write only the name of a"),
+        ("cat", ("cat\t0", "dog\t1"), r"such as 'cat\x090', or a class index of 0 to 1. --class-labels l.txt has num"),
+        ("2", (), "expected a class index of 0 to 1. Correct the label, or register the model with all its classes"),
+    ],
+)
+def test_a_label_that_is_no_class_is_refused_with_what_to_do(label, names, says):
+    with pytest.raises(DataRefused) as caught:
+        refuse_unknown_labels(images(label), names, 2, names_from="--class-labels l.txt")
+
+    assert says in str(caught.value)
 
 
 def test_an_audit_names_the_file_with_too_few_names(shell, script, tmp_path):

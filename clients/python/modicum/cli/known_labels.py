@@ -1,5 +1,6 @@
 """Labels that the server would refuse are refused before the upload, by its rule: a class name, or a class index."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -11,6 +12,9 @@ from modicum.sources.images import Image
 
 REASON = "LABEL_UNKNOWN"
 LONGEST_INDEX_DIGITS = 9
+#: A number and a name on one line, as in `0 cat`.
+NUMBER_FIRST = re.compile(r"\d+[\s,:;.]+(.+)")
+NUMBER_LAST = re.compile(r"(.+?)[\s,:;]+\d+")
 #: Names of folders that part a data set, rather than name a class.
 SPLITS = frozenset({"train", "test", "val", "validation"})
 
@@ -34,7 +38,7 @@ def refuse_unknown_labels(
         _refuse_mixed_numbers(images, classes)
         return
     item, label = unfit[0].item, unfit[0].label
-    begin = f"{printable(item)} has the label {printable(label)!r}, but"
+    begin = f"{printable(item)} has the label '{printable(label)}', but"
     if not names and not label.isdigit():
         raise InvalidArgument(
             f"{begin} the model's classes have no names: give them with --class-labels FILE, one per line in the "
@@ -48,7 +52,7 @@ def refuse_unknown_labels(
         )
     others = len({one.label for one in unfit}) - 1
     more = f"; {others} more {'label is' if others == 1 else 'labels are'} unknown, too" if others else ""
-    advice = _split_advice(unfit) or _names_advice(images, names, names_from)
+    advice = _split_advice(unfit) or _names_advice(images, names, names_from) or _label_advice(unfit, names, names_from)
     raise DataRefused(
         f"{begin} the model has no such class; {_expected(label, names, count)}{more}{advice}", reason=REASON
     )
@@ -67,11 +71,24 @@ def _split_advice(unfit: Sequence[Image]) -> str:
 
 def _names_advice(images: Sequence[Image], names: Sequence[str], names_from: str) -> str:
     labels = {one.label for one in images if one.label}
-    if not names_from or len(labels) <= len(names):
+    if not (names_from and names) or len(labels) <= len(names):
         return ""
     return (
         f". {names_from} has {counted(len(names), 'name')}, but the images have {counted(len(labels), 'label')}: write "
         "into it the names of all classes, one per line in the order of the model's outputs"
+    )
+
+
+def _label_advice(unfit: Sequence[Image], names: Sequence[str], names_from: str) -> str:
+    """What to do about labels that are not among the names: which of the two is likely to be wrong."""
+    numbered = [form.fullmatch(name) for name in names for form in (NUMBER_FIRST, NUMBER_LAST)]
+    if names_from and {one[1] for one in numbered if one}.intersection(one.label for one in unfit):
+        return f". {names_from} has numbers beside its names: write only the name of a class on each line"
+    if not names:
+        return ". Correct the label, or register the model with all its classes"
+    return (
+        ". Rename the folders or labels to class names, or say with --label-names FILE which class each label means; "
+        "if the class names are wrong, give the right ones with --class-labels FILE"
     )
 
 
@@ -101,8 +118,6 @@ def _expected(label: str, names: Sequence[str], count: int | None) -> str:
     if not names:
         return f"expected {indices}"
     near = get_close_matches(label, names, n=1) or [name for name in names if name.lower() == label.lower()]
-    hint = f" such as {printable(near[0])!r}" if near else ""
-    known = (
-        f"one of its {len(names):,} class names" if len(names) > 1 else f"its only class name {printable(names[0])!r}"
-    )
-    return f"expected {known}{hint}, or {indices}"
+    if len(names) == 1:
+        return f"expected its only class name '{printable(names[0])}', or {indices}"
+    return f"expected one of its {len(names):,} class names such as '{printable((near or names)[0])}', or {indices}"
