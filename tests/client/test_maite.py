@@ -8,6 +8,7 @@ import pytest
 import torch
 from modicum import maite
 from modicum.errors import InvalidArgument
+from modicum.maite_checks import label_of
 from modicum.sources.images import found_in
 from modicum_sis import class_targeted
 
@@ -137,9 +138,9 @@ def test_some_images_are_searched_by_their_indices():
 
 
 def test_a_target_that_names_no_class_is_no_label():
-    assert maite._label(np.array([0.5, 0.5])) is None
-    assert maite._label(np.array([])) is None
-    assert maite._label(np.array([0.1, 0.9])) == 1
+    assert label_of(np.array([0.5, 0.5])) is None
+    assert label_of(np.array([])) is None
+    assert label_of(np.array([0.1, 0.9])) == 1
 
 
 class Unfit:
@@ -213,3 +214,89 @@ def test_a_data_set_that_cannot_be_written_says_why(tmp_path):
         maite.write_npz(Growing(), tmp_path / "a.npz")
     with pytest.raises(InvalidArgument, match="a label for every image, or for none"):
         maite.write_npz(HalfLabelled(), tmp_path / "b.npz")
+
+
+class Items(Pictures):
+    """A data set whose items the test gives."""
+
+    def __init__(self, *items, names=NAMES):
+        super().__init__(len(items))
+        self.items = items
+        self.metadata = {"id": "items", "index2label": names}
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+
+IMAGE = np.full((3, 8, 8), 0.5, np.float32)
+DARK = np.eye(2)[0]
+
+
+@pytest.mark.parametrize("target", [1, np.int64(1), np.array([1]), "dark"])
+def test_a_class_given_by_its_number_or_name_is_refused_and_never_taken_for_another_class(target, tmp_path):
+    dataset = Items((IMAGE, target, {}))
+
+    with pytest.raises(InvalidArgument, match=r"dataset.0.: expected a target with a score for each class.*numpy.eye"):
+        maite.audit(FirstPixel(), dataset, bounds=BOUNDS, threshold=0.9, passes=20)
+    with pytest.raises(InvalidArgument, match="expected a target with a score for each class"):
+        maite.write_npz(dataset, tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ((IMAGE, DARK), r"expected .image, target, metadata., .*got .ndarray, ndarray."),
+        ((IMAGE, DARK, None), r"expected .image, target, metadata., .*NoneType"),
+        (IMAGE, r"expected .image, target, metadata., .*got ndarray"),
+        ((IMAGE.astype(complex), DARK, {}), "complex128; give real numbers"),
+        ((None, DARK, {}), r"got an array of .., object"),
+        ((IMAGE * 255, DARK, {}), r"values from 0 to 1, as bounds say; got 127.5 to 127.5. Give bounds="),
+        ((IMAGE, np.eye(3)[0], {}), "targets have 3 classes, but the model gives 2 scores"),
+    ],
+)
+def test_an_item_that_is_no_item_of_maite_is_refused_in_the_words_of_maite(item, told):
+    with pytest.raises(InvalidArgument, match=told):
+        maite.audit(FirstPixel(), Items(item), bounds=BOUNDS, threshold=0.9, passes=20)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "arguments", "told"),
+    [
+        (Pictures(0), {}, "dataset: expected at least one image, got none"),
+        (Pictures(), {"indices": []}, "indices: expected at least one number"),
+        (Pictures(), {"indices": [99]}, "indices: expected numbers from 0 to 5, got 99"),
+        (Pictures(), {"indices": 3}, "indices: expected a list of numbers"),
+        (Pictures(), {"bounds": 1}, "bounds: expected the lowest and the highest value of a picture"),
+        (Pictures(), {"bounds": None}, "bounds: expected the lowest"),
+        (Pictures(), {"fill": "marginal"}, "fill: expected one of mean, black, white, noise, blur; got marginal"),
+        (Items((IMAGE, DARK, {}), names={0: "bright", 1: "dark"}), {}, "which is class 1 of the model"),
+        (Items((IMAGE, DARK, {}), names=3), {}, "expected index2label in the metadata as names"),
+    ],
+)
+def test_an_audit_that_cannot_be_made_says_what_was_expected(dataset, arguments, told):
+    with pytest.raises(InvalidArgument, match=told):
+        maite.audit(FirstPixel(), dataset, **{"bounds": BOUNDS, "threshold": 0.9, "passes": 20, **arguments})
+
+
+@pytest.mark.parametrize("names", [["dark", "bright"], {"0": "dark", "1": "bright"}])
+def test_names_of_classes_may_be_a_list_or_have_numbers_as_text(names, tmp_path):
+    path = maite.write_npz(Items((IMAGE, DARK, {}), names=names), tmp_path / "pictures")
+
+    assert path == tmp_path / "pictures.npz"
+    assert [image.label for image in found_in(path).images] == ["dark"]
+
+
+def test_a_model_that_fails_is_told_by_its_own_error():
+    model = type("Failing", (FirstPixel,), {"__call__": lambda self, batch: 1 / 0})()
+    silent = type("Silent", (FirstPixel,), {"__call__": lambda self, batch: {"logits": batch}})()
+
+    with pytest.raises(InvalidArgument, match=r"failed on 3 float32 images .*ZeroDivisionError.*model.\[image"):
+        maite.audit(model, Pictures(), bounds=BOUNDS, threshold=0.9, passes=20)
+    with pytest.raises(InvalidArgument, match=r"for each of 3 images, got dict; give a list"):
+        maite.audit(silent, Pictures(), bounds=BOUNDS, threshold=0.9, passes=20)
+
+
+def test_an_audit_is_shown_in_a_line():
+    found = maite.audit(FirstPixel(), Pictures(), bounds=BOUNDS, threshold=0.9, passes=20)
+
+    assert len(repr(found)) < 200

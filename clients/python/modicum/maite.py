@@ -7,8 +7,8 @@ data set is pictures and labels: `write_npz` writes what `client.datasets.upload
 Needs torch and `modicum_sis`, and not `maite` itself: whatever has the form of its protocols is taken.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,19 @@ from modicum.errors import InvalidArgument
 try:
     import torch
     from modicum_sis import Classifier, Finding, MaskOptimization, Progress, find_subsets
+    from modicum_sis.numerics.out_of_memory import is_out_of_memory
+
+    from modicum.maite_checks import (
+        NUMBERS,
+        array_of,
+        checked_bounds,
+        checked_indices,
+        checked_names,
+        label_of,
+        names_of,
+        parts_of,
+        require,
+    )
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         "modicum.maite needs torch and modicum_sis: run pip install 'modicum[local]'", name=missing.name
@@ -26,6 +39,8 @@ except ModuleNotFoundError as missing:
 
 Array = np.ndarray[Any, Any]
 IMAGE_AXES = 3
+BOUNDS_SLACK = 1e-5
+"""Values may exceed the bounds by this share of their distance: resizing in float32 causes that."""
 USUAL_CHANNELS = (1, 3, 4)
 DEFAULT_PASSES = 600
 
@@ -69,9 +84,9 @@ class MaiteAudit:
     dataset: str
     class_names: Mapping[int, str]
     threshold: float
-    images: tuple[AuditedImage, ...]
-    classifier: Classifier
-    pictures: "Pictures"
+    images: tuple[AuditedImage, ...] = field(repr=False)
+    classifier: Classifier = field(repr=False)
+    pictures: "Pictures" = field(repr=False)
 
     @property
     def findings(self) -> list[Finding]:
@@ -107,11 +122,19 @@ class MaiteAudit:
 class Pictures:
     """The images of a MAITE data set as float32 tensors (C, H, W), loaded when they are asked for."""
 
-    def __init__(self, dataset: MaiteDataset, indices: Sequence[int] | None = None) -> None:
-        _require(dataset, "dataset", "__getitem__", "__len__")
-        self._dataset = dataset
-        self._indices = range(len(dataset)) if indices is None else [int(index) for index in indices]
+    def __init__(
+        self,
+        dataset: MaiteDataset,
+        indices: Sequence[int] | None = None,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        require(dataset, "dataset", "__getitem__", "__len__")
+        self._dataset, self._bounds = dataset, bounds
+        self._indices = checked_indices(indices, len(dataset))
         self._told: dict[int, tuple[str | int, int | None]] = {}
+        self._shape: tuple[int, tuple[int, ...]] | None = None
+        self.target_classes = 0
+        """The largest number of classes in a target so far."""
         self.are_bytes = True
         """Whether all images that were loaded are of bytes."""
 
@@ -120,18 +143,41 @@ class Pictures:
 
     def __getitem__(self, place: int, /) -> torch.Tensor:
         index = self._indices[place]
-        image, target, metadata = self._dataset[index]
-        self._told[place] = metadata.get("id", index), _label(_array(target))
-        values = _array(image)
+        image, target, metadata = parts_of(self._dataset[index], index)
+        scores, values = array_of(target), array_of(image)
+        self._told[place] = metadata.get("id", index), label_of(scores, f"dataset[{index}]")
+        self.target_classes = max(self.target_classes, scores.size)
+        self._check(values, index)
         self.are_bytes = self.are_bytes and values.dtype == np.uint8
-        if values.ndim != IMAGE_AXES:
-            raise InvalidArgument(f"dataset[{index}]: expected an image (C, H, W), got an array of {values.shape}")
+        return torch.from_numpy(values.astype(np.float32))
+
+    def _check(self, values: Array, index: int) -> None:
+        if values.ndim != IMAGE_AXES or values.dtype.kind not in NUMBERS or not values.size:
+            raise InvalidArgument(
+                f"dataset[{index}]: expected an image (C, H, W), got an array of {values.shape}, {values.dtype}; "
+                "give real numbers or bytes with three axes"
+            )
         if values.shape[2] in USUAL_CHANNELS and values.shape[0] not in USUAL_CHANNELS:
             raise InvalidArgument(
                 f"dataset[{index}]: expected an image (C, H, W), got {values.shape}, whose channels seem to come last; "
                 "give image.transpose(2, 0, 1)"
             )
-        return torch.from_numpy(values.astype(np.float32))
+        first, shape = self._shape = self._shape or (index, values.shape)
+        if values.shape != shape:
+            raise InvalidArgument(
+                f"dataset[{index}]: expected images of one shape, {shape} as dataset[{first}]; got {values.shape}. "
+                "Resize them with a MAITE augmentation or in the data set, or give some by indices"
+            )
+        if self._bounds is not None:
+            self._check_bounds(values, index, *self._bounds)
+
+    def _check_bounds(self, values: Array, index: int, low: float, high: float) -> None:
+        lowest, highest, slack = values.min(), values.max(), BOUNDS_SLACK * (high - low)
+        if lowest < low - slack or highest > high + slack:
+            raise InvalidArgument(
+                f"dataset[{index}]: expected values from {low:g} to {high:g}, as bounds say; got {lowest:g} to "
+                f"{highest:g}. Give bounds=(LOWEST, HIGHEST) of these images, such as (0, 255), or scale the images"
+            )
 
     def told(self, place: int) -> tuple[str | int, int | None]:
         """The id and the label of an image."""
@@ -147,16 +193,31 @@ class _Forward(torch.nn.Module):
         super().__init__()
         self._held = (model,)  # a module in a tuple is no part of this one: nothing moves, freezes or converts it
 
+    def _given(self, batch: list[Array]) -> object:
+        try:
+            return self._held[0](batch)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise InvalidArgument(
+                f"the model failed on {len(batch)} float32 images of {batch[0].shape} with {type(error).__name__}: "
+                f"{error}. Give images of the shape that it takes, and call model([image]) yourself to see the whole "
+                "error"
+            ) from error
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scores (N, classes)."""
         batch = list(images.detach().cpu().numpy())
-        scores = [_array(row) for row in self._held[0](batch)]
+        expected = f"the model: expected scores (classes,) for each of {len(batch)} images, got"
+        given = self._given(batch)
+        if isinstance(given, Mapping) or not isinstance(given, Iterable):
+            raise InvalidArgument(f"{expected} {type(given).__name__}; give a list with an array for each image")
+        scores = [array_of(row) for row in given]
         shapes = {row.shape for row in scores}
         if len(scores) != len(batch) or len(shapes) != 1 or any(len(shape) != 1 for shape in shapes):
-            raise InvalidArgument(
-                f"the model: expected scores (classes,) for each of {len(batch)} images, got {len(scores)} of shapes "
-                f"{', '.join(map(str, sorted(shapes))) or 'none'}"
-            )
+            raise InvalidArgument(f"{expected} {len(scores)} of shapes {', '.join(map(str, sorted(shapes))) or 'none'}")
+        if any(row.dtype.kind not in NUMBERS for row in scores):
+            raise InvalidArgument(f"{expected} scores of {scores[0].dtype}; give real numbers")
         return torch.from_numpy(np.stack(scores)).to(device=images.device, dtype=images.dtype)
 
 
@@ -166,15 +227,15 @@ def classifier(
     """The model as what `modicum_sis` searches. It gets float32 images within the bounds, also fractions of them.
 
     `bounds` are the lowest and highest value of a picture, such as (0, 1) or (0, 255). A MAITE model does not say them,
-    and wrong ones do not fail. `fill_mean` is the colour of the fill `mean`, a value or one for each channel. Default:
-    the middle of the bounds.
+    and bounds that are too wide do not fail. `fill_mean` is the colour of the fill `mean`, a value or one for each
+    channel. Default: the middle of the bounds.
 
     Raises:
         InvalidArgument: it is not a MAITE model.
     """
-    _require(model, "model", "__call__")
-    grey = sum(bounds) / 2 if fill_mean is None else fill_mean
-    return Classifier(_Forward(model), bounds=bounds, fill_mean=grey)
+    require(model, "model", "__call__")
+    low, high = checked_bounds(bounds)
+    return Classifier(_Forward(model), bounds=bounds, fill_mean=(low + high) / 2 if fill_mean is None else fill_mean)
 
 
 def audit(
@@ -208,14 +269,22 @@ def audit(
         InvalidArgument: the model or the data set does not follow MAITE's protocol.
         modicum_sis.SisError: another argument is not valid, or the model cannot be searched.
     """
-    wrapped, pictures = classifier(model, bounds=bounds, fill_mean=fill_mean), Pictures(dataset, indices)
+    wrapped = classifier(model, bounds=bounds, fill_mean=fill_mean)
+    pictures = Pictures(dataset, indices, checked_bounds(bounds))
+    names = checked_names(model, dataset)
+    if fill == "marginal":
+        raise InvalidArgument(
+            "fill: expected one of mean, black, white, noise, blur; got marginal, which needs other images, and this "
+            "call takes none"
+        )
+    _check_target(pictures, wrapped)
     search = MaskOptimization(passes=passes)
     found = find_subsets(wrapped, pictures, threshold=threshold, search=search, fill=fill, seed=seed, progress=progress)
     images = tuple(AuditedImage(*pictures.told(finding.index), finding) for finding in found)
     return MaiteAudit(
         model=str(model.metadata["id"]),
         dataset=str(dataset.metadata["id"]),
-        class_names=dict(model.metadata.get("index2label") or dataset.metadata.get("index2label") or {}),
+        class_names=names,
         threshold=threshold,
         images=images,
         classifier=wrapped,
@@ -226,18 +295,18 @@ def audit(
 def write_npz(dataset: MaiteDataset, path: str | Path, *, indices: Sequence[int] | None = None) -> Path:
     """Write a data set as an `.npz` that `client.datasets.upload` takes: images, and labels by their names.
 
-    Bytes stay bytes, and all else becomes float32. Images must have one shape. All are held in memory.
+    Bytes stay bytes, and all else becomes float32. Images must have one shape. All are held in memory. Returns the path
+    of the file, whose name ends with `.npz`.
 
     Raises:
         InvalidArgument: it is not a MAITE data set, or its images differ in shape, or only some have a label.
     """
     pictures = Pictures(dataset, indices)
+    names_of(dataset, "dataset")
     images, labels = [], []
     for place in range(len(pictures)):
         images.append(pictures[place].numpy().transpose(1, 2, 0))
         labels.append(pictures.told(place)[1])
-    if len({image.shape for image in images}) != 1:
-        raise InvalidArgument("dataset: expected images of one shape; resize them, or give some by indices")
     stacked = np.stack(images)
     named: dict[str, Any] = {"images": stacked.astype(np.uint8) if pictures.are_bytes else stacked}
     if any(label is not None for label in labels):
@@ -245,42 +314,29 @@ def write_npz(dataset: MaiteDataset, path: str | Path, *, indices: Sequence[int]
             raise InvalidArgument("dataset: expected a label for every image, or for none")
         named["labels"] = np.array(labels)
         named |= _classes(dataset, max(label for label in labels if label is not None))
-    np.savez_compressed(path, **named)
-    return Path(path)
+    written = Path(path) if str(path).endswith(".npz") else Path(f"{path}.npz")
+    np.savez_compressed(written, **named)
+    return written
 
 
 def _classes(dataset: MaiteDataset, highest: int) -> dict[str, Any]:
-    names = dataset.metadata.get("index2label")
+    names = names_of(dataset, "dataset")
     if not names:
         return {}
     count = max(highest, *names) + 1
     return {"classes": np.array([str(names.get(number, number)) for number in range(count)])}
 
 
-def _label(target: Array) -> int | None:
-    """The class that a target names: its only maximum."""
-    if target.ndim != 1 or not target.size or np.count_nonzero(target == target.max()) != 1:
-        return None
-    return int(target.argmax())
-
-
-def _array(value: Any) -> Array:
-    """Anything that MAITE calls an array, also a tensor with a gradient or on another device."""
-    return np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
-
-
-def _require(value: Any, name: str, *methods: str) -> None:
-    """Refuse what has not the form of MAITE's protocol.
+def _check_target(pictures: Pictures, classifier: Classifier) -> None:
+    """Refuse a data set whose targets have classes that the model lacks.
 
     Raises:
         InvalidArgument
     """
-    missing = [method for method in methods if not callable(getattr(value, method, None))]
-    metadata = getattr(value, "metadata", None)
-    if not isinstance(metadata, Mapping) or "id" not in metadata:
-        missing.append("metadata with an id")
-    if missing:
+    channels, height, width = pictures[0].shape
+    known = classifier.inspect((channels, height, width)).class_count
+    if pictures.target_classes > known:
         raise InvalidArgument(
-            f"{name}: expected a {name} of MAITE's image classification; {type(value).__name__} lacks "
-            f"{' and '.join(missing)}"
+            f"dataset: its targets have {pictures.target_classes} classes, but the model gives {known} scores; give a "
+            "data set with the classes of the model"
         )
