@@ -1,5 +1,7 @@
 """One call: tokens, retries with one request id, deadlines, errors, pages."""
 
+import gc
+import weakref
 from datetime import UTC, datetime
 
 import grpc
@@ -227,6 +229,17 @@ def test_a_check_that_takes_too_long_says_why_its_last_try_failed(client, script
 
     with pytest.raises(errors.DeadlineExceeded, match=r"try 1 of 2 failed\. It is tried again"):
         register(client, weights, timeout_seconds=0.2)
+
+
+def test_a_part_of_a_client_keeps_the_local_server_running(address):
+    client = Client(address, token="secret")
+    attachment, models = weakref.ref(client._attachment), client.models
+
+    del client
+    gc.collect()
+    assert attachment() is not None
+
+    models._portal.close()
 
 
 async def test_the_asynchronous_client_works_like_the_synchronous_one(address, script):

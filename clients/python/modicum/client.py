@@ -191,7 +191,7 @@ class Client:
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._attachment = resolved(address, token=token, local=local, data=data)
-        self._portal = Portal()
+        self._portal = Portal(keeps=self._attachment)  # the parts of a client may outlive it
         try:
             connection = self._portal.run(
                 _open(self._attachment.endpoint, project=project, timeout_seconds=timeout_seconds)

@@ -26,9 +26,10 @@ CANCEL_SECONDS = 2.0
 
 
 class Portal:
-    """Runs coroutines on its own event loop until it is closed."""
+    """Runs coroutines on its own event loop until it is closed. `keeps` exists at least as long as it."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: object = None) -> None:
+        self._keeps = keeps
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_without_poller_noise)
         self._thread = threading.Thread(target=self._loop.run_forever, name="modicum", daemon=True)
