@@ -16,13 +16,13 @@ from tests.waiting import PATIENCE_SECONDS, eventually
 
 CONNECTIONS = 30
 READ_BYTES = 65_536
-SENT_BYTES = 1024**2
+SENT_BYTES = 8 * 1024**2
 """What each connection has sent before the stop."""
 
 
 @pytest.fixture
 def api(database_url, tmp_path):
-    """`modicum-server serve`: the process, its address and its log."""
+    """`modicum-server serve`: the process and its address."""
     ready, log = tmp_path / "ready.json", tmp_path / "api.log"
     words = ["serve", "--grpc-port", "0", "--http-port", "0", "--ready-file", str(ready)]
     environment = {
@@ -39,7 +39,7 @@ def api(database_url, tmp_path):
         try:
             eventually(lambda: ready.exists() or process.poll() is not None, "the API to be ready")
             assert process.poll() is None, log.read_text()
-            yield process, json.loads(ready.read_text())["grpc_address"], log
+            yield process, json.loads(ready.read_text())["grpc_address"]
         finally:
             process.kill()
 
@@ -71,7 +71,7 @@ class Flood:
 
 @pytest.mark.long
 def test_frames_that_never_end_do_not_keep_the_process(api):
-    process, address, log = api
+    process, address = api
     floods = [Flood(address) for _ in range(CONNECTIONS)]
     try:
         eventually(lambda: all(one.sent > SENT_BYTES for one in floods), "the floods to flow")
@@ -84,6 +84,3 @@ def test_frames_that_never_end_do_not_keep_the_process(api):
             one.stop.set()
         for one in floods:
             one.thread.join()
-    assert {"connections_not_closed", "api_stopped"} <= {
-        json.loads(line)["event"] for line in log.read_text().splitlines()
-    }
