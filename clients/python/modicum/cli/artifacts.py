@@ -59,7 +59,7 @@ def list_artifacts(
 def upload_artifacts(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to store, each under its SHA-256.")],
 ) -> None:
-    """Store files. This also repairs artifacts whose stored file is damaged or missing (ARTIFACT_CORRUPT)."""
+    """Store files. If the stored copy of a file is damaged or missing (ARTIFACT_CORRUPT), it is replaced."""
     with Client() as client:
         for file in files:
             digest = client.artifacts.upload(file)

@@ -74,9 +74,9 @@ def attest(
             OUTPUT,
             "--summary",
             "FILE",
-            "On PASS, also write a signed summary to this .json file: MODICUM_GATE_PASS and the digests of the "
-            "weights. Deployment systems can require the property MODICUM_GATE_PASS. For any other verdict, no summary "
-            "is written, and an existing one is removed.",
+            "On PASS, also write a signed summary to this .json file: an in-toto summary with the digests of the "
+            "weights and the property MODICUM_GATE_PASS, which a deployment system can require. For any other verdict, "
+            "no summary is written, and an existing one is removed.",
         ),
     ] = None,
 ) -> None:

@@ -47,7 +47,7 @@ def list_audits(
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
     Audits of older releases do not store outcome and headline. For the newest 50 of them, the command reads these two
-    from the result. With --json, they are missing.
+    from the result. With --json, those audits are printed without them.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))
@@ -60,7 +60,7 @@ def list_audits(
 
 @command(app)
 def show(name: Name, *, as_json: options.Json = False, verbose: options.Verbose = False) -> None:
-    """Show an audit, and its result if it has succeeded."""
+    """Show an audit, and its result if it has succeeded. With --json, print the audit without its result."""
     with Client() as client:
         audit = client.audits.get(name)
         if as_json:
@@ -186,7 +186,7 @@ def cancel(name: Name, *, as_json: options.Json = False) -> None:
 
 @command(app)
 def report(name: Name, *, output: options.Outputs = None, as_json: options.Json = False) -> None:
-    """Write the reports of an audit that has succeeded. With --json, print its result document."""
+    """Write the report of an audit that has succeeded to --output. With --json, print its result document."""
     outputs = checked_outputs(output or ())
     if not outputs and not as_json:
         raise InvalidArgument("nothing to write: give --output FILE.json, --output FILE.html or --json")
@@ -215,7 +215,8 @@ def export_subsets(
             SUBSETS,
             "--search",
             "N",
-            "Which search, from 0: an audit has one for each threshold and target rule.",
+            "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or "
+            "target rules has more.",
         ),
     ] = 0,
     fill: Annotated[
@@ -269,7 +270,8 @@ def export_fiftyone(
             SUBSETS,
             "--search",
             "N",
-            "Which search, from 0: an audit has one for each threshold and target rule.",
+            "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or "
+            "target rules has more.",
         ),
     ] = 0,
     as_json: options.Json = False,

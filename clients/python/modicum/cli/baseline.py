@@ -30,7 +30,10 @@ app = typer.Typer(
 def update(
     result: Annotated[
         str,
-        typer.Argument(metavar="RESULT", help="A FILE.json that `--output` wrote, or the name of an audit."),
+        typer.Argument(
+            metavar="RESULT",
+            help="The name of an audit, or a FILE.json from `modicum audit --output` or `modicum gate --result`.",
+        ),
     ],
     *,
     policy: Annotated[Path, options.option(POLICY, "--policy", "FILE", "The policy that names the baseline file.")] = (

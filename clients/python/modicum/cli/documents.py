@@ -26,8 +26,8 @@ Findings = Annotated[
         "--findings",
         "FILE",
         "The findings of the result, as `modicum artifacts download` fetches them by the `findings.digest` in RESULT. "
-        "Give them if RESULT is a file without findings (the key `rows`) and the policy compares with a baseline or "
-        "sets another alpha. Files that `--output` wrote have them.",
+        "Needed only if RESULT is a file that has no list `rows` at its top level, and the policy compares with a "
+        "baseline, sets another alpha than the audit, or judges all classes.",
     ),
 ]
 

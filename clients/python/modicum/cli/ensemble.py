@@ -69,8 +69,8 @@ def check(
             IMAGES,
             "--out-of-distribution",
             "PHOTOS",
-            "A second set of labelled images, unlike the training data. MITIGATED then also requires that accuracy "
-            "holds on these images.",
+            "A second set of labelled images, unlike the training data. MITIGATED then also requires "
+            "--accuracy-limit on these images.",
         ),
     ] = None,
     out_of_distribution_labels: Annotated[
@@ -91,9 +91,9 @@ def check(
             STATISTICS,
             "--ratio-limit",
             "RATIO",
-            "MITIGATED requires that the whole intervals of both ratios lie above this limit, one from each search of "
-            "the members. A ratio is the share of an image that the ensemble needs, divided by the geometric mean of "
-            "the shares that its members need. 1 to 100. Default: 1.1.",
+            "The ratio is the share of an image that the ensemble needs, divided by the geometric mean of the shares "
+            "that its members need. It is computed for each of the members' two searches. MITIGATED requires that both "
+            "intervals lie wholly above this limit. 1 to 100. Default: 1.1.",
         ),
     ] = None,
     accuracy_limit: Annotated[

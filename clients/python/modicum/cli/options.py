@@ -359,9 +359,9 @@ Stops = Annotated[
         "--stopping",
         "LIMIT",
         "End the audit as soon as it is certain whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
-        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is the name of a share in a "
-        "result's `measures` (--json), such as accuracy, or eligible-share: the share of images that reach the "
-        "threshold. With several limits, the audit ends when one is broken or all hold.",
+        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is a share among the "
+        "`measures` of a result document, such as accuracy. Repeat for several limits: the audit then ends when one "
+        "is broken or all hold.",
     ),
 ]
 

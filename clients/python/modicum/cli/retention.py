@@ -35,13 +35,31 @@ def show(*, as_json: options.Json = False) -> None:
 def set_retention(
     *,
     findings: Annotated[
-        str, option(RUN, "--findings", "DAYS", "How long to keep findings after an audit: 90d, or `keep`.")
+        str,
+        option(
+            RUN,
+            "--findings",
+            "DAYS",
+            "How long to keep findings after an audit: a number of days such as 90d, or `keep` for ever.",
+        ),
     ] = "",
     reports: Annotated[
-        str, option(RUN, "--reports", "DAYS", "How long to keep results and their reports: 90d, or `keep`.")
+        str,
+        option(
+            RUN,
+            "--reports",
+            "DAYS",
+            "How long to keep results and their reports: a number of days such as 90d, or `keep` for ever.",
+        ),
     ] = "",
     images: Annotated[
-        str, option(RUN, "--images", "DAYS", "How long to keep images after their last audit: 90d, or `keep`.")
+        str,
+        option(
+            RUN,
+            "--images",
+            "DAYS",
+            "How long to keep images after their last audit: a number of days such as 90d, or `keep` for ever.",
+        ),
     ] = "",
     as_json: options.Json = False,
 ) -> None:

@@ -46,7 +46,8 @@ def create(
             SEARCH,
             "--search",
             "N",
-            "Which search, from 0: an audit has one for each threshold and target rule.",
+            "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or "
+            "target rules has more.",
         ),
     ] = 0,
     largest_fraction: Annotated[

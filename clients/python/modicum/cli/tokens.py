@@ -54,7 +54,7 @@ def create(
     *,
     name: Annotated[str, option(RUN, "--name", "TEXT", "What the token is for.")] = "",
     expires: Annotated[
-        str, option(RUN, "--expires", "TIME", ("How long the token is valid: 12h or 30d, at most 366d."))
+        str, option(RUN, "--expires", "TIME", "How long the token is valid, such as 12h or 30d; at most 366d.")
     ] = "90d",
     as_json: options.Json = False,
 ) -> None:

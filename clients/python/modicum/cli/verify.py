@@ -88,7 +88,7 @@ class ComparedOptions:
             COMPARED,
             "--stored",
             FLAG,
-            "Ask the server of --project: it must still have the judged findings, and no judged picture may have been "
+            "Also ask the server. It must still have the judged findings, and no judged picture may have been "
             "erased after the verdict.",
         ),
     ] = False

@@ -42,7 +42,8 @@ EmptyData = Annotated[
         metavar="FOLDER",
         help=(
             "New data folder for `modicum-server up`. Default: the database in MODICUM_DATABASE_URL and the store in "
-            "MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not set, the user's data folder."
+            "MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not set, the folder in "
+            "MODICUM_DATA, or else the user's data folder."
         ),
     ),
 ]

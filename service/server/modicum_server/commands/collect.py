@@ -43,9 +43,9 @@ def collect(
     """Delete what projects no longer keep, and stored files that nothing uses any more. Safe while the server runs.
 
     First, the command deletes findings, results and images that are older than the retention of their project allows.
-    Then it deletes what has been unused for the time in --grace. This is artifacts (stored files) that no version, data
-    set, audit, verdict or trial of a spot on the web pages uses. It is also old ids of requests, by which the server
-    recognises a repeated request. It prints what it deletes. While a backup runs, it deletes nothing and ends with 3.
+    Then it deletes what has been unused for the time in --grace. These are artifacts (stored files) that nothing in a
+    project uses, and old ids of requests, by which the server recognises a repeated request. It prints what it
+    deletes. While a backup runs, it deletes nothing and ends with 3.
     """
     from modicum_server.usecases.collecting import Wanted
 

@@ -74,8 +74,8 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
 ) -> None:
     """Give a person or a program (a principal) a role in a project, and print a token. It cannot be shown again.
 
-    Only the token's SHA-256 is stored. The token has all roles of its principal. A principal that has another role
-    in the project is refused.
+    Only the token's SHA-256 is stored. The token is valid for every project in which its principal has a role. A
+    principal that has another role in the project is refused.
     """
     if role not in set(Role):
         end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
