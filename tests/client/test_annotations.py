@@ -1,6 +1,7 @@
 """Boxes of COCO and Pascal VOC are read as they are, and refused if they are wrong."""
 
 import json
+import re
 
 import pytest
 from modicum.errors import InvalidSource
@@ -220,3 +221,19 @@ def test_boxes_in_the_form_of_yolo_are_refused_with_the_forms_that_are_read(phot
         "YOLO's .txt files are not read",
     ):
         assert form in str(caught.value)
+
+
+def test_boxes_in_shares_of_a_picture_are_refused(photos, tmp_path):
+    table = tmp_path / "boxes.csv"
+    table.write_text("cat/a.jpg,0.1,0.1,0.6,0.6\n")
+    fractions = VOC
+    for corner in ("xmin", "ymin", "xmax", "ymax"):
+        fractions = re.sub(rf"<{corner}>[\d.]+<", f"<{corner}>0.{5 + 4 * corner.endswith('max')}<", fractions)
+
+    for given in (coco(tmp_path, box(7, 0.1, 0.1, 0.5, 0.5)), table, voc(tmp_path, a=fractions)):
+        with pytest.raises(InvalidSource, match="these look like shares of the picture; expected pixels: multiply"):
+            boxes_of(photos, given)
+
+
+def test_a_box_of_the_first_pixel_is_accepted(photos, tmp_path):
+    assert boxes_of(photos, coco(tmp_path, box(7, 0, 0, 1, 1))) == {"cat/a.jpg": [[0, 0, 1, 1]]}

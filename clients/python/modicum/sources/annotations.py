@@ -208,6 +208,20 @@ def _cut(box: Box, width: float, height: float, where: str) -> Box | LeftOut:
     return (left, top, right, bottom) if left < right and top < bottom else LeftOut.OUTSIDE
 
 
+def refuse_shares(boxes: Boxes, origin: Path) -> None:
+    """Refuse boxes whose numbers are shares of their pictures: as pixels they would mark next to nothing.
+
+    Raises:
+        InvalidSource
+    """
+    numbers = [number for some in boxes.values() for box in some for number in box]
+    if numbers and max(numbers) <= 1 and any(number % 1 for number in numbers):
+        raise InvalidSource(
+            f"{printable(str(origin))}: these look like shares of the picture; expected pixels: multiply the numbers "
+            "by the width and height of their pictures"
+        )
+
+
 def _told(box: Box, width: float, height: float) -> str:
     left, top, right, bottom = box
     return f"from {left:g}, {top:g} to {right:g}, {bottom:g} in a picture of {width:g} x {height:g}"

@@ -13,7 +13,17 @@ from typing import Any
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.gate.counting import counted
 from modicum.resource_names import printable
-from modicum.sources.annotations import FORMS, Annotated, Box, Boxes, LeftOut, coco_boxes, is_coco, voc_boxes
+from modicum.sources.annotations import (
+    FORMS,
+    Annotated,
+    Box,
+    Boxes,
+    LeftOut,
+    coco_boxes,
+    is_coco,
+    refuse_shares,
+    voc_boxes,
+)
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.images import SUFFIXES, Found, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
@@ -50,6 +60,7 @@ def with_objects(found: Found, *, boxes: str | Path | None = None, masks: str | 
 
 def _boxed(found: Found, path: Path) -> Found:
     boxes_of_item, left_out = _boxes_of_items(found.images, path)
+    refuse_shares(boxes_of_item, path)
     images = [
         replace(image, objects=_box_list(boxes_of_item[image.item], image.item))
         if image.item in boxes_of_item
@@ -151,8 +162,6 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
         boxes_of_item.setdefault(name_inside(cells[0], where), []).append(_box(numbers, where))
     if not boxes_of_item:
         raise InvalidSource(f"{path}: expected rows of {','.join(HEADER)}; found none")
-    if all(max(box) <= 1 for boxes in boxes_of_item.values() for box in boxes):
-        raise InvalidSource(f"{path}: these look like shares of the picture; expected pixels. {FORMS}")
     return boxes_of_item
 
 
