@@ -1,8 +1,10 @@
 """A file of ONNX whose weights lie in a file beside it is refused before it is uploaded, and told how to join both."""
 
+import re
+
 import pytest
 from modicum.cli.exit_codes import exit_code
-from modicum.errors import ModelRejected
+from modicum.errors import InvalidSource, ModelRejected
 from modicum.sources.contents import BLOCK_BYTES
 from modicum.sources.model_files import model_file
 
@@ -37,3 +39,19 @@ def test_a_whole_network_is_taken_whatever_lies_beside_it(tmp_path, named, there
         (tmp_path / "net.onnx.data").write_bytes(b"of an earlier export")
 
     assert model_file(weights=path).architecture == "onnx:model"
+
+
+def test_the_command_that_joins_the_weights_names_the_file_with_its_folder(tmp_path):
+    path = network(tmp_path, named="net.onnx.data")
+    (tmp_path / "net.onnx.data").write_bytes(b"weights")
+
+    with pytest.raises(ModelRejected, match=re.escape(f"onnx.load('{path}')")):
+        model_file(weights=path)
+
+
+@pytest.mark.parametrize("kind", ["exported", "torchscript"])
+def test_a_network_in_onnx_as_a_program_is_told_its_option(tmp_path, kind):
+    path = network(tmp_path, named="else")
+
+    with pytest.raises(InvalidSource, match=re.escape(f"got a network in ONNX; give --weights {path}")):
+        model_file(**{kind: path})

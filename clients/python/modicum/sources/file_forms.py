@@ -103,6 +103,8 @@ def refuse_other_kind(path: Path, kind: str) -> None:
         InvalidSource: names the option.
         OSError: it cannot be read.
     """
+    if kind != "weights" and path.suffix.lower() == ".onnx" and _is_whole_network(path):
+        raise InvalidSource(f"--{kind} {path}: got a network in ONNX; give --weights {path}")
     options = {PROGRAM: "exported", TORCHSCRIPT: "torchscript"}
     found = kind_of_torch_file(path)
     if not found or options.get(found) == kind:

@@ -186,7 +186,7 @@ def _refuse_weights_beside(path: Path) -> None:
         if _mentions(path, data.name.encode()):
             raise ModelRejected(
                 f"{path}: expected all weights within the file, but some lie in {data.name}, which is not read. Put "
-                f"them into one file: python -c \"import onnx; onnx.save(onnx.load('{path.name}'), 'whole.onnx')\", "
+                f"them into one file: python -c \"import onnx; onnx.save(onnx.load('{path}'), 'whole.onnx')\", "
                 "or torch.onnx.export(..., external_data=False)",
                 reason="ONNX_REFUSED",
             )
