@@ -6,6 +6,7 @@ import threading
 import grpc
 import numpy as np
 import pytest
+from modicum_server.endpoints.answers import EndpointRefused, checked_scores, refuse_other_canvas
 from modicum_server.endpoints.calls import EndpointCalls, Rate
 from modicum_server.model_server import TaskFailed
 
@@ -232,3 +233,20 @@ async def test_requests_keep_their_distance():
     await asyncio.gather(*(rate.turn() for _ in range(4)))
 
     assert loop.time() - begun >= 3 / 50.0 - 1e-3
+
+
+@pytest.mark.parametrize("status", ["500", "INTERNAL", "400"])
+def test_a_request_that_the_model_server_fails_is_told_where_the_reason_is(status):
+    assert "The log of the model's server says why" in str(EndpointRefused(f"status {status}", status))
+
+
+def test_channels_that_come_last_are_told_to_come_first():
+    with pytest.raises(TaskFailed, match="channels come last there, which no --input can give"):
+        refuse_other_canvas((32, 32, 3), (3, 32, 32))
+    with pytest.raises(TaskFailed, match="Give the right input specification"):
+        refuse_other_canvas((3, 64, 64), (3, 32, 32))
+
+
+def test_scores_that_do_not_fit_are_told_with_what_to_serve():
+    with pytest.raises(TaskFailed, match="Serve a model that returns one row of scores for each image"):
+        checked_scores(np.zeros(2, np.float32), (1, 2), 3)

@@ -96,3 +96,12 @@ def test_a_credential_goes_over_tls_or_to_loopback_alone():
     refuse_open_credential(open_target, ["10.0.0.7"], "")
     with pytest.raises(TargetRefused, match="only over TLS"):
         refuse_open_credential(open_target, ["127.0.0.1", "10.0.0.7"], "token")
+
+
+@pytest.mark.parametrize("path", ["/v2/models/cats", "/v2/models/cats/infer", "/v2/models/cats/versions/3"])
+def test_a_path_of_the_protocol_is_told_as_the_address_without_it(path):
+    version = "/3" if path.endswith("/3") else ""
+    with pytest.raises(
+        TargetRefused, match=f"; give http://models:80/cats{version}: the paths of the protocol are added"
+    ):
+        target_of(f"http://models:80{path}")

@@ -17,6 +17,8 @@ ANSWER_INVALID = "ENDPOINT_ANSWER_INVALID"
 DRIFTED = "ENDPOINT_DRIFTED"
 UNKNOWN = "ENDPOINT_UNKNOWN"
 
+#: Statuses of HTTP and gRPC with which a server says that it, or its model, could not compute a request.
+FAILED = frozenset({"400", "422", "500", "INTERNAL", "INVALID_ARGUMENT", "UNKNOWN"})
 TAKEN = "FP32"
 GIVEN: Mapping[str, np.dtype[np.floating]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
 INPUT_AXES, OUTPUT_AXES = 4, 2
@@ -36,7 +38,8 @@ class EndpointRefused(TaskFailed):
     """The endpoint does not take our requests. `status`: its number in HTTP, or its name in gRPC."""
 
     def __init__(self, what: str, status: str) -> None:
-        super().__init__(REFUSED, f"the endpoint refused a request: {what}", model_at_fault=True)
+        advice = ". The log of the model's server says why: mend the model or the server" if status in FAILED else ""
+        super().__init__(REFUSED, f"the endpoint refused a request: {what}{advice}", model_at_fault=True)
         self.status = status
 
 
@@ -65,7 +68,7 @@ def classifier_tensors(description: Description) -> tuple[Tensor, Tensor]:
     if taken.datatype != TAKEN or len(taken.shape) != INPUT_AXES:
         raise invalid(
             f"expected an input of type {TAKEN} with {INPUT_AXES} axes (images, channels, height, width); it is "
-            f"{_shown(taken)}"
+            f"{_shown(taken)}. Serve a model that takes such images, already normalised"
         )
     if taken.shape[0] > 1:
         raise invalid(f"expected a batch of any size, or of one image; its input is {_shown(taken)}")
@@ -86,7 +89,10 @@ def checked_scores(values: NDArray[np.floating], shape: Iterable[int], images: i
     if told == (images, 1):
         raise _one_class(list(told))
     if len(told) != OUTPUT_AXES or told[0] != images or told[1] < 1 or values.size != told[0] * told[1]:
-        raise invalid(f"expected scores of shape ({images}, classes); got shape {told} with {values.size} values")
+        raise invalid(
+            f"expected scores of shape ({images}, classes); got shape {told} with {values.size} values. "
+            "Serve a model that returns one row of scores for each image"
+        )
     with np.errstate(over="ignore"):
         return values.reshape(told).astype("<f4")
 
@@ -100,10 +106,17 @@ def refuse_other_canvas(taken: Sequence[int], given: Sequence[int]) -> None:
     if all(one in {-1, other} for one, other in zip(taken, given, strict=True)):
         return
     said, came = ("x".join(map(str, sizes)) for sizes in (taken, given))
+    last = given[0] not in {taken[0], -1} and taken[-1] == given[0]
+    advice = (
+        "It seems that channels come last there, which no --input can give. Serve a model that takes (images, "
+        "channels, height, width)"
+        if last
+        else "Give the right input specification (--input)"
+    )
     raise TaskFailed(
         "INPUT_REFUSED",
         f"the endpoint takes images of {said} (channels, height, width; -1 is any), but the version's input gives "
-        f"{came}. Give the right input specification (--input)",
+        f"{came}. {advice}",
         model_at_fault=True,
     )
 

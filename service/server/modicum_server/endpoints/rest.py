@@ -101,7 +101,9 @@ class Rest:
         try:  # data is flat, or nested as the shape says; null stands for a number that JSON lacks
             values = np.asarray(found[0].data, dtype=dtype)
         except (TypeError, ValueError) as error:
-            raise invalid("its data are not numbers of one shape") from error
+            raise invalid(
+                "its data are not numbers of one shape. Serve a model that returns one row of scores for each image"
+            ) from error
         return checked_scores(values, found[0].shape, images)
 
     async def _exchange(self, method: str, path: str, body: bytes) -> bytes:

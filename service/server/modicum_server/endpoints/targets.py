@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 SCHEMES = {"grpc": (True, False), "grpcs": (True, True), "http": (False, False), "https": (False, True)}
 TLS_PORT = 443
 FORM = "SCHEME://HOST:PORT/MODEL or SCHEME://HOST:PORT/MODEL/VERSION, where SCHEME is grpc, grpcs, http or https"
+#: How the paths of the protocol begin.
+PREFIX = ("v2", "models")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 #: Services that tell a machine its own secrets, at addresses that are not link-local.
 METADATA = frozenset(
@@ -59,6 +61,10 @@ def target_of(url: str) -> Target:
         raise TargetRefused(f"expected {FORM}; got {url!r}") from error
     names = parts.path.strip("/").split("/")
     fits = len(names) in {1, 2} and all(map(MODEL_NAME.fullmatch, names))
+    if tuple(names[:2]) == PREFIX and len(names) > len(PREFIX) and parts.scheme in SCHEMES:
+        version = f"/{names[4]}" if names[3:4] == ["versions"] and len(names) > 4 else ""  # noqa: PLR2004
+        short = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{names[2]}{version}"
+        raise TargetRefused(f"expected {FORM}; got {url!r}; give {short}: the paths of the protocol are added to it")
     if parts.scheme not in SCHEMES or not parts.hostname or not fits or parts.query or parts.fragment:
         raise TargetRefused(f"expected {FORM}; got {url!r}")
     if parts.username is not None:
