@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from modicum.arguments import checked_path
 from modicum.connection import Connection, new_request_id
 from modicum.renamed_arguments import renamed
 from modicum.resource_names import checked_id, resource_name
@@ -86,6 +87,7 @@ class AsyncDatasets:
         checked_id(name, "data set")
         manifest = source
         if not isinstance(manifest, Manifest):
+            checked_path(manifest, "source", "for arrays, save them first: numpy.savez('images.npz', images=, labels=)")
             found = with_objects(found_with_names(manifest, photo_labels, label_names), boxes=boxes, masks=masks)
             manifest = await asyncio.to_thread(manifest_of, found.images)
         await upload(self._connection, [*manifest.images, *manifest.objects, manifest.content], progress)

@@ -8,6 +8,8 @@ from modicum import errors
 
 DETAILS_KEY = "grpc-status-details-bin"
 SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"  # noqa: S105  # advice, not a token
+#: Of the details of a failure that a server of HTTP/1 causes.
+OF_HTTP = "http1.x server"
 #: How the reasons begin for which the identity of a job was refused.
 OF_JOBS = "IDENTITY_"
 
@@ -83,6 +85,11 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
         advice += [ADVICE_OF_REASON[reason]] if reason in ADVICE_OF_REASON else []
         parts = [text, *(violation for violation in violations if violation not in text), *advice]
         return "; ".join([*(part.removesuffix(".") for part in parts[:-1]), parts[-1]])
+    if failure.code() is grpc.StatusCode.UNAVAILABLE and OF_HTTP in text:
+        return (
+            f"no gRPC server replies at {address}, but one of HTTP, perhaps that of Modicum's pages and REST: give the "
+            "port of its gRPC API, which is 7400 by default"
+        )
     if failure.code() is grpc.StatusCode.UNAVAILABLE:
         return (
             f"no Modicum server can be reached at {address} ({_shortened(text)}): check that it runs and that "

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from modicum.arguments import checked_path
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.npy import MOST_CHANNELS
 
@@ -145,6 +146,7 @@ def input_specification(source: str | Path | InputSpecification) -> InputSpecifi
         return source
     if str(source) in BUILT_IN:
         return BUILT_IN[str(source)]
+    checked_path(source, "input", "for values, give modicum.InputSpecification(height=, width=, mean=, std=)")
     path = Path(source)
     if path.suffix.lower() != ".toml":
         raise InvalidArgument(f"input: expected {EXPECTED_INPUT}; got {str(source)!r}")

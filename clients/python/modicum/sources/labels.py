@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,6 +28,11 @@ def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     """
     if source is None:
         return ()
+    if isinstance(source, Mapping):
+        raise InvalidSource(
+            "labels: expected a list of class names or a file, got a dictionary; give its names in the order of the "
+            "model's outputs, such as [id2label[number] for number in range(len(id2label))]"
+        )
     names = _read_names(Path(source)) if isinstance(source, str | Path) else list(source)
     where = f"labels file {source}" if isinstance(source, str | Path) else "labels"
     if not names:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modicum.arguments import checked_path
 from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
 from modicum.resource_names import printable
 from modicum.sources.architectures import is_architecture
@@ -114,6 +115,7 @@ def model_file(
             f"torchscript and endpoint; {came}"
         )
     kind, path = files.popitem()
+    checked_path(path, kind, "save the model first, such as torch.save(model.state_dict(), 'weights.pt')")
     refuse_foreign(Path(path))
     if kind == "model":
         return _in_folder(path, architecture)
