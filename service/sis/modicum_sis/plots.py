@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from modicum_sis.errors import CanvasMismatch, SisError
+from modicum_sis.errors import CanvasMismatch, OutOfBounds, SisError
 from modicum_sis.images.conversion import converted
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PANEL = 3.0
 """Inches of a panel's side."""
+SLACK = 1e-5
+"""Share of the bounds' distance by which values may exceed them."""
 GREY = 0.5
 """Of pixels that are not kept, from 0 to 1."""
 COLOURS = 3
@@ -34,6 +36,7 @@ def finding_figure(finding: "Finding", image: object) -> Any:
 
     Raises:
         CanvasMismatch: the image has another size than the subset.
+        OutOfBounds: the image has values outside the bounds.
         SisError: the finding has no subset or does not record its bounds, or matplotlib is not installed.
     """
     if finding.subset is None:
@@ -73,6 +76,11 @@ def _pixels(finding: "Finding", subset: "Subset", image: object) -> Tensor:
         size = " x ".join(map(str, subset.mask.shape))
         raise CanvasMismatch(f"expected the image of this finding, (C, H, W) with {size} pixels. Give images[index]")
     low, high = declared.bounds
+    if bool((given > high + (high - low) * SLACK).any()) or bool((given < low - (high - low) * SLACK).any()):
+        raise OutOfBounds(
+            f"expected the image with values from {low:g} to {high:g}; they range from {float(given.min()):g} to "
+            f"{float(given.max()):g}. Give images[index], as it was searched"
+        )
     shares = ((given.detach().cpu().double() - low) / (high - low)).clamp(0, 1)
     return (shares if len(shares) == COLOURS else shares.mean(dim=0, keepdim=True)).permute(1, 2, 0)
 

@@ -52,8 +52,19 @@ class ImageSource:
                     f"expected images as tensors (C, H, W); got {_described(first)}. Give a tensor (N, C, H, W), or a "
                     "sequence of tensors (C, H, W), arrays or PIL images, without labels"
                 )
+            self._refuse_channels_last(first)
             self._canvas = (int(first.shape[0]), int(first.shape[1]), int(first.shape[2]))
         return self._canvas
+
+    def _refuse_channels_last(self, first: Tensor) -> None:
+        """Name the true cause where a declared number of channels is that of the last axis and not of the first."""
+        declared = self._classifier.input
+        known = max(len(values) for values in (declared.mean, declared.std, declared.fill_mean))
+        if known > 1 and first.shape[0] != known and first.shape[2] == known:
+            raise CanvasMismatch(
+                f"expected images as tensors (C, H, W) with {known} channels; got {_described(first)}, whose channels "
+                "come last. Give images.permute(0, 3, 1, 2)"
+            )
 
     def load(self, index: int) -> tuple[Tensor, str]:
         """An image on the classifier's device and in its dtype, and its digest. NaN is allowed; no module sees it.

@@ -3,7 +3,7 @@
 Only kinds and ranges are checked here. Whether images, search and module fit together is checked where they meet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modicum_sis.errors import ImageError, ParameterError
 from modicum_sis.model.classifier import Classifier
@@ -22,10 +22,12 @@ def check_kinds(classifier: object, images: object, search: object) -> None:
             f"expected a modicum_sis.Classifier; got {_kind(classifier)}. "
             "Make one from a torch module: Classifier(module, bounds=, mean=, std=)"
         )
-    if isinstance(images, (str, bytes)) or not all(hasattr(images, part) for part in ("__len__", "__getitem__")):
+    is_one = isinstance(images, (str, bytes, Mapping)) or hasattr(images, "getbands")
+    if is_one or not all(hasattr(images, part) for part in ("__len__", "__getitem__")):
         raise ImageError(
             f"expected images as a float tensor (N, C, H, W), or a sequence of tensors (C, H, W); got {_kind(images)}. "
-            "Make a list of images that can be read only once"
+            "Make a list of images that can be read only once; for one image give [image], for a file "
+            "[PIL.Image.open(path)]"
         )
     is_search = all(callable(getattr(search, part, None)) for part in ("planned_passes", "propose"))
     if isinstance(search, type) or not is_search:
