@@ -57,6 +57,20 @@ function checkedToken(token: string): string {
   });
 }
 
+/** What the platform says of a broken connection, such as (ECONNREFUSED). A browser says nothing of use. */
+function causeOf(error: unknown): string {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  const code: unknown = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
+  return typeof code === "string" ? ` (${code})` : "";
+}
+
+/** What a page of another origin needs. A browser does not tell a refused origin from a server that is not there. */
+function originAdvice(address: string): string {
+  const { origin } = (globalThis as { location?: { origin?: string } }).location ?? {};
+  if (origin === undefined || origin === new URL(address).origin) return "";
+  return `, and that its MODICUM_CORS_ORIGINS names this page's origin, ${origin}`;
+}
+
 /** A server at an address such as https://modicum.example:7401. Nothing is sent before the first call. */
 export class Connection {
   readonly address: string;
@@ -170,7 +184,8 @@ export class Connection {
 
   /** The error of a connection that broke, or that was never made. */
   broken(cause: unknown): ModicumError {
-    const message = `no Modicum server can be reached at ${this.address}: check that it runs there`;
+    const why = causeOf(cause);
+    const message = `no Modicum server can be reached at ${this.address}${why}: check that it runs there${originAdvice(this.address)}`;
     return new ModicumError(message, { reason: "UNREACHABLE" }, { cause });
   }
 

@@ -154,3 +154,17 @@ test("Retry-After holds seconds or a time", () => {
   assert.equal(retryAfterSeconds("Wed, 31 Dec 2025 00:00:00 GMT", now), 0);
   for (const header of [null, "soon"]) assert.equal(retryAfterSeconds(header, now), undefined);
 });
+
+test("a server out of reach is told with its cause, and in a page with what its origin needs", (context) => {
+  const refused = new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } });
+  const connection = new Connection(ADDRESS);
+  assert.match(connection.broken(refused).message, /\(ECONNREFUSED\): check that it runs there$/);
+
+  const before = Object.getOwnPropertyDescriptor(globalThis, "location");
+  context.after(() => {
+    Reflect.deleteProperty(globalThis, "location");
+    if (before !== undefined) Object.defineProperty(globalThis, "location", before);
+  });
+  Object.defineProperty(globalThis, "location", { value: { origin: "https://page.example" }, configurable: true });
+  assert.match(connection.broken(refused).message, /MODICUM_CORS_ORIGINS names .*origin, https:\/\/page\.example$/);
+});
