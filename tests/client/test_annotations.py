@@ -106,7 +106,7 @@ def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
 @pytest.mark.parametrize(
     ("annotations", "told"),
     [
-        ([], r"instances\.json: expected boxes; found none$"),
+        ([], r"instances\.json: expected boxes; found none\. Give annotations that have some, or leave out --boxes$"),
         (
             [box(7, 41, 0, 5, 5), box(7, 1, 1, 0, 2)],
             "1 outside their picture, 1 without area, such as one from 41, 0 to 46, 5 in a picture of 40 x 30. Each",
@@ -237,3 +237,15 @@ def test_boxes_in_shares_of_a_picture_are_refused(photos, tmp_path):
 
 def test_a_box_of_the_first_pixel_is_accepted(photos, tmp_path):
     assert boxes_of(photos, coco(tmp_path, box(7, 0, 0, 1, 1))) == {"cat/a.jpg": [[0, 0, 1, 1]]}
+
+
+def test_a_coco_file_that_is_cut_off_or_empty_is_refused_with_what_to_do(photos, tmp_path):
+    given = coco(tmp_path)
+    with pytest.raises(
+        InvalidSource, match=r"expected boxes; found none. Give annotations that have some, or leave out"
+    ):
+        boxes_of(photos, given)
+
+    given.write_text(given.read_text()[:30])
+    with pytest.raises(InvalidSource, match=r"or a COCO file, but it is not valid"):
+        boxes_of(photos, given)

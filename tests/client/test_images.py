@@ -130,7 +130,7 @@ def test_a_csv_names_files_in_its_folder(tmp_path):
         ((), None, "found none"),
         (("notes.txt",), None, "found none"),
         (("a.jpg", "cat/b.jpg"), None, "expected images only in class folders, but 1 are beside them"),
-        (("a.jpg",), "b.jpg,cat\n", "these do not exist: b.jpg"),
+        (("a.jpg",), "b.jpg,cat\n", "these do not exist: b.jpg; add the files, or remove their lines"),
         (("a.jpg",), "a.jpg\n", "line 1: expected two columns"),
         (("a.jpg",), "a.jpg,x\na.jpg,y\n", "line 2: a.jpg already has a label"),
         (("a.jpg",), "a.jpg,x\n./a.jpg,y\n", "line 2: ./a.jpg already has a label"),

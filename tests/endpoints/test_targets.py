@@ -105,3 +105,8 @@ def test_a_path_of_the_protocol_is_told_as_the_address_without_it(path):
         TargetRefused, match=f"; give http://models:80/cats{version}: the paths of the protocol are added"
     ):
         target_of(f"http://models:80{path}")
+
+
+async def test_a_host_that_is_not_found_is_told_with_what_to_do():
+    with pytest.raises(TargetRefused, match=r"the host nosuch\.invalid cannot be found; correct it, or give its"):
+        await resolved(target_of("http://nosuch.invalid:80/cats"))

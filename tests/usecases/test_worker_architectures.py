@@ -54,6 +54,7 @@ def test_what_a_worker_may_build_is_taken(architecture, workers):
             "transformers:vit needs the package transformers, which no worker has now. Install modicum-server.hub. ",
         ),
         ("nobody:knows", ArchitectureUnknown, "of the form acme:NAME, torchvision:NAME, transformers:NAME; got "),
+        ("torchvison:resnet18", ArchitectureUnknown, r"got 'torchvison:resnet18'; did you mean torchvision:resnet18\?"),
         ("nobody:knows", ArchitectureUnknown, r"got 'nobody:knows'\. A package .* installed, restart the server"),
     ],
 )

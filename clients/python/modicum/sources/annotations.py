@@ -233,7 +233,9 @@ def _with_boxes(annotated: Annotated, origin: Path, order: str) -> Annotated:
         return annotated
     where, reasons = printable(str(origin)), sum(annotated.left_out.values(), Counter[LeftOut]())
     if not reasons:
-        raise InvalidSource(f"{where}: expected boxes; found none")
+        raise InvalidSource(
+            f"{where}: expected boxes; found none. Give annotations that have some, or leave out --boxes"
+        )
     told = ", ".join(f"{reasons[reason]:,} {reason}" for reason in LeftOut if reasons[reason])
     raise InvalidSource(
         f"{where}: expected boxes with an area within their pictures; found none: {told}, such as one "

@@ -287,7 +287,8 @@ def _checked_labels(
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InvalidSource(
-            f"{origin}: expected names of files relative to {source}; these do not exist: {absent[0]}{more}"
+            f"{origin}: expected names of files relative to {source}; these do not exist: {absent[0]}{more}; "
+            "add the files, or remove their lines"
         )
     return {PurePosixPath(name): label for name, label in labels.items()}
 

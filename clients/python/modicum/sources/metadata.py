@@ -37,7 +37,10 @@ def metadata_columns(path: Path) -> tuple[str, ...]:
         columns = next((tuple(cell.strip().lower() for cell in row) for _, row in csv_rows(path)), ())
     if "file_name" not in columns:
         got = printable(",".join(columns))[:80] if columns else "an empty file"
-        raise InvalidSource(f"{printable(str(path))}: expected the columns file_name and label; got {got}")
+        raise InvalidSource(
+            f"{printable(str(path))}: expected the columns file_name and label; got {got}; give them these names"
+            f"{'' if path.suffix.lower() == JSON_LINES else ', with commas between them'}"
+        )
     return columns
 
 

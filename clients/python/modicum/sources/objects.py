@@ -78,7 +78,7 @@ def _boxes_of_items(images: Sequence[Image], path: Path) -> tuple[Boxes, str]:
     if path.suffix.lower() != ".json":
         boxes = _read_csv(path)
     else:
-        document = json_of(path, f"{path}: expected JSON of the form {FORM}")
+        document = json_of(path, f"{path}: expected JSON of the form {FORM}, or a COCO file")
         if is_coco(document):
             return _those_of(images, coco_boxes(document, path), path, str)
         boxes = _read_json(document, path)
@@ -225,5 +225,5 @@ def _refuse_unknown_items(entries: Mapping[str, object], items: Sequence[str], o
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise InvalidSource(
             f"{origin}: expected names of images of the data set, like {printable(items[0])}; these do not exist: "
-            f"{printable(unknown[0])}{more}"
+            f"{printable(unknown[0])}{more}; correct the names, or remove these entries"
         )

@@ -88,5 +88,9 @@ def unknown_name(family: str, name: str, known: Collection[str]) -> str:
 
 def unknown_family(architecture: str, known: Iterable[str]) -> str:
     """Return the sentence for a family that does not exist."""
-    forms = ", ".join(f"{name}:NAME" for name in sorted(set(known) - TYPED_BY_NOBODY))
-    return f"expected an architecture of the form {forms}; got {architecture!r}. {ADD_YOUR_OWN}"
+    families = sorted(set(known) - TYPED_BY_NOBODY)
+    forms = ", ".join(f"{name}:NAME" for name in families)
+    family, _, name = architecture.partition(":")
+    close = difflib.get_close_matches(family, families, n=1)
+    advice = f"; did you mean {close[0]}:{name}?" if close else "."
+    return f"expected an architecture of the form {forms}; got {architecture!r}{advice} {ADD_YOUR_OWN}"

@@ -84,7 +84,9 @@ async def resolved(target: Target) -> tuple[str, ...]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise TargetRefused(f"the host {target.host} cannot be found") from error
+        raise TargetRefused(
+            f"the host {target.host} cannot be found; correct it, or give its network address"
+        ) from error
     addresses = tuple(dict.fromkeys(str(info[4][0]) for info in found))
     refuse_addresses(addresses)
     return addresses
