@@ -45,9 +45,13 @@ def test_what_a_worker_may_build_is_taken(architecture, workers):
         (
             "torchvision:resnet43",
             ArchitectureUnknown,
-            r"did you mean torchvision:resnet34 or torchvision:resnet18\? A package",
+            r"did you mean torchvision:resnet34 or torchvision:resnet18\? To add your own",
         ),
-        ("torchvision:zzz", ArchitectureUnknown, "known are torchvision:resnet18, torchvision:resnet34. A package"),
+        (
+            "torchvision:zzz",
+            ArchitectureUnknown,
+            "known are torchvision:resnet18, torchvision:resnet34. To add your own",
+        ),
         (
             "transformers:vit",
             ArchitectureUnavailable,
@@ -55,7 +59,11 @@ def test_what_a_worker_may_build_is_taken(architecture, workers):
         ),
         ("nobody:knows", ArchitectureUnknown, "of the form acme:NAME, torchvision:NAME, transformers:NAME; got "),
         ("torchvison:resnet18", ArchitectureUnknown, r"got 'torchvison:resnet18'; did you mean torchvision:resnet18\?"),
-        ("nobody:knows", ArchitectureUnknown, r"got 'nobody:knows'\. A package .* installed, restart the server"),
+        (
+            "nobody:knows",
+            ArchitectureUnknown,
+            r"got 'nobody:knows'\. To add your own, .* installed, restart the workers",
+        ),
     ],
 )
 def test_what_no_worker_builds_is_refused(architecture, error, words):
@@ -125,5 +133,5 @@ async def test_a_version_that_is_ready_is_returned_and_waits_for_nobody(place):
 def test_the_refusal_of_a_program_says_who_allows_it_and_what_needs_no_permission():
     program = Executable(digest_of(b"program"), ExecutableKind.EXPORTED)
 
-    with pytest.raises(ExecutableNotAllowed, match=r"whoever runs the server .*ALLOW_EXECUTABLES=1 .*ONNX \(--weights"):
+    with pytest.raises(ExecutableNotAllowed, match=r"let its operator .*ALLOW_EXECUTABLES=1 .*ONNX \(--weights"):
         check_source(program, INPUT, executables=False)
