@@ -15,6 +15,7 @@ from modicum.resource_names import checked_id, checked_text, last_part, resource
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.model_files import model_file
 from modicum.sources.served_models import served_model
+from modicum.spoken_names import in_python_names
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import model_pb2, model_service_pb2
 from modicum.versions import (
@@ -45,6 +46,7 @@ class AsyncModels:
         self._connection = connection
 
     @renamed(labels="class_labels")
+    @in_python_names
     async def register(
         self,
         name: str,

@@ -185,7 +185,8 @@ export class Connection {
   /** The error of a connection that broke, or that was never made. */
   broken(cause: unknown): ModicumError {
     const why = causeOf(cause);
-    const message = `no Modicum server can be reached at ${this.address}${why}: check that it runs there${originAdvice(this.address)}`;
+    const advice = `check that it runs there${originAdvice(this.address)}`;
+    const message = `no Modicum server can be reached at ${this.address}${why}: ${advice}`;
     return new ModicumError(message, { reason: "UNREACHABLE" }, { cause });
   }
 
