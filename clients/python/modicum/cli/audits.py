@@ -47,7 +47,7 @@ def list_audits(
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
     Audits of older releases do not store outcome and headline. For the newest 50 of them, the command reads these two
-    from the result. With --json, those audits are printed without them.
+    from the result. With --json, they are left out for audits of older releases.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))
@@ -154,7 +154,7 @@ def stop(
             RUN,
             "--without-scores",
             FLAG,
-            "Also skip the work that follows the searches, such as the spot test, unless it is done already.",
+            "Also skip the spot test and other work that follows the searches. Finished parts of it stay.",
         ),
     ] = False,
     as_json: options.Json = False,

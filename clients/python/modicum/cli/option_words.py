@@ -28,7 +28,7 @@ CONTROL_WORDS = {
     Control.MASK_ONLY: "the shape of the subset in one colour",
     Control.RANDOM: "equally many random pixels",
     Control.TRANSFER: "the subset, classified by the other model versions, in an audit of several",
-    Control.SHORTCUT: "the image with its edge covered, or, with --boxes or --masks, everything outside the objects",
+    Control.SHORTCUT: "the image with its edge covered, or all but its objects, if their boxes or masks are given",
     Control.SPOT: "small spots, pasted into other images and covered in their own",
 }
 CONTROLS = "; ".join(

@@ -120,7 +120,15 @@ def list_reviews(audit: Audit, *, as_json: options.Json = False) -> None:
 def invite(
     review: ReviewName,
     *,
-    name: Annotated[str, option(RUN, "--name", "TEXT", "Name of the reviewer. Only lists show it.")] = "",
+    name: Annotated[
+        str,
+        option(
+            RUN,
+            "--name",
+            "TEXT",
+            "Name of the reviewer, as `modicum reviews show` prints it. The file of answers does not contain it.",
+        ),
+    ] = "",
     again: Annotated[
         int | None,
         option(

@@ -34,7 +34,7 @@ def collect(
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete stored files that the database lists in no project. Do not give this soon after you "
+            help="Also delete stored files of which the database has no entry. Do not give this soon after you "
             "restored the database to an earlier moment: it would delete the files stored since then.",
         ),
     ] = False,
