@@ -1,11 +1,17 @@
 """Errors name arguments to whoever calls Python, and options to whoever runs a command."""
 
 import asyncio
+import inspect
 
+import grpc
 import pytest
+from modicum.audits import AsyncAudits
 from modicum.errors import InvalidArgument
 from modicum.models import AsyncModels
-from modicum.spoken_names import by_command, in_python
+from modicum.spoken_names import by_command, in_arguments, in_python
+from modicum.v1 import audit_pb2
+
+from tests.client.scripted_service import VERSION
 
 
 @pytest.mark.parametrize(
@@ -32,3 +38,55 @@ def test_python_reads_arguments_and_a_command_reads_options(tmp_path):
     assert "with architecture=, or" in refused()
     with by_command():
         assert refused().startswith(f"--weights {tmp_path}: expected a file, got a folder")
+
+
+@pytest.mark.parametrize(
+    ("field", "argument"),
+    [
+        ("audit_id", "name"),
+        ("audit.specification.model_versions", "models"),
+        ("audit.specification.model_versions[1]", "models[1]"),
+        ("audit.specification.dataset", "dataset"),
+        ("audit.specification.out_of_distribution_dataset", "out_of_distribution"),
+        ("audit.specification.counterfactual_dataset", "counterfactual"),
+        ("audit.specification.searches", "thresholds and target_rules"),
+        ("audit.specification.searches[1]", "thresholds and target_rules"),
+        ("audit.specification.searches[1].threshold", "thresholds"),
+        ("audit.specification.searches[0].pixels_per_step", "pixels_per_step"),
+        ("audit.specification.searches[0].matched", "matched"),
+        ("audit.specification.statistics.ratio_limit", "ratio_limit"),
+        ("audit.specification.no_controls", "controls"),
+        ("audit.specification.controls[0].images", "controls[0].images"),
+        ("audit.specification.canvas.height", "canvas.height"),
+        ("audit.specification.stopping.limits[0].measure", "stopping.limits[0].measure"),
+    ],
+)
+def test_a_field_of_an_audit_becomes_an_argument(field, argument):
+    assert in_arguments(f"{field}: expected less, got more") == f"{argument}: expected less, got more"
+
+
+def test_every_field_of_a_specification_becomes_an_argument_of_create():
+    fields = [field.name for field in audit_pb2.AuditSpecification.DESCRIPTOR.fields]
+    told = {in_arguments(f"audit.specification.{field}") for field in fields} - {"statistics"}
+
+    named = {word for text in told for word in text.split(" and ")}
+
+    assert named <= set(inspect.signature(AsyncAudits.create).parameters)
+
+
+def test_the_advice_to_choose_another_id_is_that_of_another_name():
+    assert in_arguments("this exists already; choose another audit_id") == "this exists already; choose another name"
+
+
+def test_the_refusal_of_a_new_audit_names_arguments_to_python_and_fields_to_a_command(client, script):
+    violation = ("audit.specification.model_versions", "expected 1 to 16 versions, got none")
+    script.steps["CreateAudit"] = [(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", {}, [violation])] * 2
+
+    def refused():
+        with pytest.raises(InvalidArgument) as caught:
+            client.audits.create(models=[VERSION], dataset="d", thresholds=[0.9])
+        return str(caught.value)
+
+    assert refused() == "the message; models: expected 1 to 16 versions, got none"
+    with by_command():
+        assert "audit.specification.model_versions: expected 1 to 16 versions" in refused()

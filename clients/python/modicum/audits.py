@@ -27,6 +27,7 @@ from modicum.searches import (
     target_rule,
 )
 from modicum.snapshots import snapshot_of
+from modicum.spoken_names import in_audit_arguments
 from modicum.statistics import Statistics
 from modicum.stopping import stopping_at
 from modicum.v1 import audit_pb2, audit_service_pb2
@@ -39,6 +40,7 @@ class AsyncAudits:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @in_audit_arguments
     async def create(
         self,
         *,
@@ -147,7 +149,7 @@ class AsyncAudits:
         request = audit_service_pb2.CreateAuditRequest(
             parent=self._connection.project,
             audit=audit_pb2.Audit(specification=specification_message(specification, no_controls=controls == ())),
-            audit_id=checked_text(name, "the name of an audit"),
+            audit_id=checked_text(name, "name"),
             request_id=new_request_id(),
             validate_only=validate_only,
             no_reuse=not reuse,
@@ -212,7 +214,7 @@ def _plans(
         if method is not None:
             raise InvalidArgument("pixel_subsets_method: needs pixel_subsets, the budget of that search; got None")
         return plans
-    chosen = search_method(method) if method is not None else None
+    chosen = search_method(method, "pixel_subsets_method") if method is not None else None
     return (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets, chosen)))
 
 

@@ -30,7 +30,7 @@ def checked_id(text: str, what: str) -> str:
     Raises:
         InvalidArgument: it cannot.
     """
-    if not ID.fullmatch(text):
+    if not isinstance(text, str) or not ID.fullmatch(text):
         raise InvalidArgument(f"name of the {what}: expected {ID_RULE}; got {text!r}")
     return text
 
@@ -95,8 +95,10 @@ def checked_text(text: str, what: str) -> str:
     """Return `text` if it is valid UTF-8, and so can be sent.
 
     Raises:
-        InvalidArgument: it is not.
+        InvalidArgument: it is not, or is no text.
     """
+    if not isinstance(text, str):
+        raise InvalidArgument(f"{what}: expected text, got {text!r}")
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -192,14 +192,14 @@ def _named_plan(text: str) -> ControlPlan:
     return ControlPlan(Control(name), images, passes)
 
 
-def search_method(text: str) -> SearchMethod:
-    """The method of that name.
+def search_method(text: str, argument: str = "method") -> SearchMethod:
+    """The method of that name, which was given as an argument.
 
     Raises:
         InvalidArgument: the name is unknown.
     """
     if text not in set(SearchMethod):
-        raise InvalidArgument(f"method: expected one of {', '.join(SearchMethod)}; got {text!r}")
+        raise InvalidArgument(f"{argument}: expected one of {', '.join(SearchMethod)}; got {text!r}")
     return SearchMethod(text)
 
 
