@@ -210,6 +210,71 @@ def in_float64(model):
     weights.CopyFrom(numpy_helper.from_array(np.ones((3, 2)), "weights"))
 
 
+def of_a_wrong_output_type(model):
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+
+
+def with_a_gap(model):
+    model.graph.node[2].input[0] = "nowhere"
+
+
+def of_a_later_opset(model):
+    model.opset_import[0].version = 99
+
+
+def of_a_later_format(model):
+    model.ir_version = 99
+
+
+def with_an_unknown_operator(model):
+    model.graph.node[2].op_type = "Nope"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (of_a_wrong_output_type, "it says: Type Error: Type (tensor(int64)) of output arg (scores) of node () does"),
+        (of_a_wrong_output_type, "(tensor(float)). Mend the graph, or export the network again; onnx.checker"),
+        (with_a_gap, "it says: Invalid model. Node input 'nowhere' is not a graph input"),
+        (of_a_later_opset, "it says: ONNX Runtime only *guarantees* support for models stamped with official"),
+        (of_a_later_opset, "Export the network again with opset "),
+        (of_a_later_format, "it says: Unsupported model IR version: 99"),
+        (of_a_later_format, "Set model.ir_version = "),
+        (with_an_unknown_operator, "Export the network again with an opset that has the operator Nope, or without"),
+    ],
+)
+def test_a_network_that_onnxruntime_cannot_load_is_told_in_its_words_with_a_cure_that_fits(tmp_path, change, says):
+    refused = refusal(graph(tmp_path / "model.onnx", change=change), tmp_path)
+
+    assert (refused.reason, refused.model_at_fault) == ("WEIGHTS_UNREADABLE", True)
+    assert says in refused.detail
+    about_the_opset = change in {of_a_later_opset, with_an_unknown_operator}
+    assert ("Export the network again with " in refused.detail) == about_the_opset
+
+
+def test_names_of_a_graph_are_told_within_bounds_and_printably(tmp_path):
+    def change(model):
+        model.graph.node[2].input[0] = "/layer\x1b[31m/" + 1_000 * "x"
+
+    refused = refusal(graph(tmp_path / "model.onnx", change=change), tmp_path)
+
+    assert "Node input '/layer?[31m/xxx" in refused.detail
+    assert refused.detail.isprintable()
+    assert len(refused.detail) < 500
+
+
+def most_likely(*, keepdims=0, kind=TensorProto.INT64, shape=("n",)):
+    """End the network in the class of the largest score."""
+
+    def change(model):
+        model.graph.node[2].output[0] = "product"
+        made = helper.make_node("ArgMax", ["product"], ["class"], axis=1, keepdims=keepdims)
+        model.graph.node.extend([made, helper.make_node("Cast", ["class"], ["scores"], to=kind)])
+        model.graph.output[0].CopyFrom(helper.make_tensor_value_info("scores", kind, shape))
+
+    return change
+
+
 def greedy(model):
     """Add to each score the sum of more numbers than fit into any memory."""
     model.graph.initializer.append(numpy_helper.from_array(np.array([10**15]), "many"))
@@ -245,6 +310,26 @@ def greedy(model):
         ({"shape": (8, 3, SIDE, SIDE)}, "INPUT_REFUSED", "any number of images, or one; it takes 8"),
         ({"kind": TensorProto.DOUBLE, "change": in_float64}, "INPUT_REFUSED", "takes float64: export it with float32"),
         ({"shape": ("n", 3)}, "INPUT_REFUSED", "Export it with this input alone, in float32"),
+        (
+            {"change": most_likely()},
+            "OUTPUT_SHAPE",
+            "the network's last operator is ArgMax, and its output scores is tensor(int64), (n). Export the",
+        ),
+        (
+            {"change": most_likely(keepdims=1, shape=("n", 1))},
+            "OUTPUT_SHAPE",
+            "last operator is ArgMax, and its output scores is tensor(int64), (n, 1)",
+        ),
+        (
+            {"change": most_likely(kind=TensorProto.FLOAT)},
+            "OUTPUT_SHAPE",
+            "last operator is ArgMax, and its output scores is tensor(float), (n)",
+        ),
+        (
+            {"change": most_likely(keepdims=1, kind=TensorProto.FLOAT, shape=("n", 1))},
+            "OUTPUT_SHAPE",
+            "last operator is ArgMax, and its output scores is tensor(float), (n, 1)",
+        ),
         ({"outputs": 2}, "OUTPUT_SHAPE", "expected one output, the class scores; the network has scores, more"),
     ],
 )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.model_process.failure_reasons import ModelRefused, extra_of, first_line, package_missing
+from modicum_server.model_process.onnx_load_failures import cause_of, cure_of
 
 GROUP, NAME = "onnx", "model"
 """The architecture of every ONNX file is `onnx:model`, because the file says the rest."""
@@ -25,6 +26,10 @@ RUNTIMES = ("ai.onnx", "com.microsoft", "com.ms", "org.pytorch")
 """Beginnings of domains whose operators onnxruntime has itself: it runs these, not a function of the same name."""
 AXES = ("images", "channels", "height", "width")
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+SCORE_TYPES = frozenset({*TYPES, "tensor(double)"})
+PASSED_ON = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+"""Operators that give the values of their input in another type or shape."""
+ONE_CLASS = "ArgMax"
 WHOLE = "onnx.save(onnx.load('model.onnx'), 'whole.onnx')"
 
 log = logging.getLogger(__name__)
@@ -75,7 +80,7 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     except ImportError as error:
         raise package_missing("files of ONNX", error, usual=GROUP, extra=extra_of(GROUP)) from error
     data = path.read_bytes()
-    model = _read("read", lambda: onnx.load_model_from_string(data))
+    model = _parsed(lambda: onnx.load_model_from_string(data))
     _refuse_beyond_the_file(model)
     _refuse_float64(model, onnx.TensorProto.DOUBLE)
     options = onnxruntime.SessionOptions()
@@ -83,8 +88,9 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = _read("loaded", lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
+    session = _loaded(lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
     _refuse_other_form(session, specification)
+    _refuse_other_scores(session, model)
     return OnnxModule(session, channels_last=_is_channels_last(session.get_inputs()[0].shape, specification))
 
 
@@ -92,20 +98,38 @@ def _as_runtime_error(error: Exception) -> RuntimeError:
     return error if isinstance(error, RuntimeError) else RuntimeError(str(error))
 
 
-def _read(done: str, read: Callable[[], T]) -> T:
+def _parsed(read: Callable[[], T]) -> T:
+    """Return the graph of a file. Raises ModelRefused: WEIGHTS_UNREADABLE."""
     try:
         return read()
-    except Exception as error:  # protobuf and onnxruntime raise many kinds
-        if isinstance(error, MemoryError):
-            raise
-        if is_out_of_memory(plain := _as_runtime_error(error)):
-            raise plain from error
-        log.exception("a file of ONNX could not be %s", done)
+    except Exception as error:  # protobuf raises many kinds
+        _raise_if_out_of_memory(error)
+        log.exception("a file of ONNX could not be read")
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            f"expected a network in ONNX; the file cannot be {done}{first_line(error)}. "
-            "Export it again, with operators of an opset that this release of onnxruntime has",
+            f"expected a network in ONNX; the file cannot be read{first_line(error)}. Give the file as "
+            "torch.onnx.export or onnx.save wrote it",
         ) from error
+
+
+def _loaded(load: Callable[[], T]) -> T:
+    """Return the session of a graph. Raises ModelRefused: WEIGHTS_UNREADABLE."""
+    try:
+        return load()
+    except Exception as error:  # onnxruntime's own errors have no common class
+        _raise_if_out_of_memory(error)
+        log.exception("a file of ONNX could not be loaded")
+        raise ModelRefused(
+            "WEIGHTS_UNREADABLE",
+            f"expected a network that onnxruntime can load; it says: {cause_of(error)}. {cure_of(error)}",
+        ) from error
+
+
+def _raise_if_out_of_memory(error: Exception) -> None:
+    if isinstance(error, MemoryError):
+        raise error
+    if is_out_of_memory(plain := _as_runtime_error(error)):
+        raise plain from error
 
 
 def _refuse_beyond_the_file(model: Any) -> None:
@@ -186,6 +210,38 @@ def _refuse_other_form(session: Any, specification: InputSpecification | None) -
             f"expected one output, the class scores; the network has {', '.join(one.name for one in outputs)}. Export "
             "it with only the scores",
         )
+
+
+def _refuse_other_scores(session: Any, model: Any) -> None:
+    """Refuse networks that give the class, or other numbers that are not floating point, instead of logits.
+
+    Raises:
+        ModelRefused: OUTPUT_SHAPE.
+    """
+    (made,) = session.get_outputs()
+    operator = _operator_that_decides(model, made.name)
+    if made.type in SCORE_TYPES and operator != ONE_CLASS:
+        return
+    raise ModelRefused(
+        "OUTPUT_SHAPE",
+        f"expected one logit for each class, in float32; the network's last operator is {operator}, and its output "
+        f"{made.name} is {made.type}, {_shape(made.shape)}. Export the network without it, so that it ends with "
+        "the logits",
+    )
+
+
+def _operator_that_decides(model: Any, name: str) -> str:
+    """The last operator before an output that does more than change the type or the shape of its input."""
+    makers = {made: node for node in model.graph.node for made in node.output}
+    operator = "none"
+    for _ in range(len(model.graph.node)):
+        if name not in makers:
+            break
+        operator = makers[name].op_type
+        if operator not in PASSED_ON or not makers[name].input:
+            break
+        name = makers[name].input[0]
+    return operator
 
 
 def _sizes(specification: InputSpecification | None) -> tuple[int, ...]:
