@@ -186,7 +186,7 @@ def cancel(name: Name, *, as_json: options.Json = False) -> None:
 
 @command(app)
 def report(name: Name, *, output: options.Outputs = None, as_json: options.Json = False) -> None:
-    """Write the report of an audit that has succeeded to --output. With --json, print its result document."""
+    """Write the report of a succeeded audit to the files of --output. With --json, print its result document."""
     outputs = checked_outputs(output or ())
     if not outputs and not as_json:
         raise InvalidArgument("nothing to write: give --output FILE.json, --output FILE.html or --json")

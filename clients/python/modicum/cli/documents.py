@@ -26,8 +26,8 @@ Findings = Annotated[
         "--findings",
         "FILE",
         "The findings of the result, as `modicum artifacts download` fetches them by the `findings.digest` in RESULT. "
-        "Needed only for a RESULT file that has no list `rows` at its top level, if the policy has a baseline, "
-        "another alpha than the audit, or a rule with `classes: all`.",
+        "A RESULT file without the list `rows` needs them if the policy compares with a baseline, sets another "
+        "alpha than the audit, or has a rule with `classes: all`.",
     ),
 ]
 

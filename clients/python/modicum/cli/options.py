@@ -359,9 +359,9 @@ Stops = Annotated[
         "--stopping",
         "LIMIT",
         "End the audit as soon as it is certain whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
-        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is one of the "
-        "`measures` of a result document that is a share, such as accuracy. Repeat for several limits: the audit then "
-        "ends when one is broken or all hold.",
+        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is the name of a "
+        "share, such as accuracy; a result document lists the names under `measures`. Repeat for several limits: the "
+        "audit then ends when one is broken or all hold.",
     ),
 ]
 

@@ -126,7 +126,7 @@ def invite(
             RUN,
             "--name",
             "TEXT",
-            "Name of the reviewer, as `modicum reviews show` prints it. The file of answers does not contain it.",
+            "Name of the reviewer, as `modicum reviews show` prints it. It is not shown with the answers.",
         ),
     ] = "",
     again: Annotated[
