@@ -39,6 +39,8 @@ WRONG = {
     "chunks of nothing": ({"chunk_size": 0}, ParameterError, "at least 1, or None; got 0"),
     "no seed": ({"seed": None}, ParameterError, "seed must be a whole number; got None"),
     "a float as seed": ({"seed": 1.0}, ParameterError, "seed"),
+    "a number as a request to stop": ({"should_stop": 5}, ParameterError, "should_stop must be a function.*got 5"),
+    "a number as progress": ({"progress": 3}, ParameterError, "progress must be a function, or None; got 3"),
     "numbers as digests": ({"digests": ["a", 7]}, ParameterError, r"digests\[1\] is 7"),
 }
 WRONG_SEARCHES = {

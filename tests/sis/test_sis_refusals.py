@@ -50,6 +50,20 @@ def test_a_function_instead_of_a_module_is_refused():
         Classifier(lambda images: images.mean((2, 3)))
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("resnet18", "got str. Make or load the network first, and give the network"),
+        ({"weight": torch.zeros(2)}, "got dict. Make the network, call its load_state_dict"),
+        (TinyNetwork, "got the class TinyNetwork. Give an instance of it"),
+        (abs, "Call a function inside a module's forward"),
+    ],
+)
+def test_what_is_no_module_is_refused_with_how_to_make_one(given, says):
+    with pytest.raises(ParameterError, match=f"expected a torch.nn.Module; .*{says}"):
+        Classifier(given)
+
+
 def test_donors_with_nan_are_left_out_and_too_few_others_are_refused():
     donors = random_images(4)
     donors[2, 0, 0, 0] = torch.nan

@@ -1,12 +1,15 @@
-"""Checks of arguments that must be lists or paths. To Python a string is a list of characters, but here it is none."""
+"""Checks of arguments that must be lists, paths or seconds. A string is not a list here, though Python iterates it."""
 
 import os
 from collections.abc import Iterable
-from typing import TypeVar
+from numbers import Real
+from typing import TypeGuard, TypeVar
 
 from modicum.errors import InvalidArgument
 
 T = TypeVar("T")
+#: Eleven days. gRPC would end a call with a far longer deadline at once.
+LONGEST_CALL_SECONDS = 1_000_000
 
 
 def checked_list(given: Iterable[T], argument: str, items: str) -> tuple[T, ...]:
@@ -40,3 +43,30 @@ def checked_path(given: object, argument: str, way_out: str) -> None:
         raise InvalidArgument(
             f"{argument}: expected the path of a file or folder, got {type(given).__name__}; {way_out}"
         )
+
+
+def check_deadline(given: object, argument: str = "timeout_seconds") -> None:
+    """Refuse a deadline of a call that no call could have.
+
+    Raises:
+        InvalidArgument: it is not a number above 0, or is longer than `LONGEST_CALL_SECONDS`.
+    """
+    if not _is_number(given) or not 0 < given <= LONGEST_CALL_SECONDS:
+        raise InvalidArgument(
+            f"{argument}: expected a number of seconds above 0 and at most {LONGEST_CALL_SECONDS:,}, e.g. 60; "
+            f"got {given!r}"
+        )
+
+
+def check_wait(given: object, argument: str = "timeout_seconds") -> None:
+    """Refuse a time to wait that is not a number of seconds. It may be 0, or infinite.
+
+    Raises:
+        InvalidArgument: it is not a number, or is below 0.
+    """
+    if not _is_number(given) or not given >= 0:
+        raise InvalidArgument(f"{argument}: expected a number of seconds, 0 or more, e.g. 600; got {given!r}")
+
+
+def _is_number(given: object) -> TypeGuard[float]:
+    return isinstance(given, Real) and not isinstance(given, bool)

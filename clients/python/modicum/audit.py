@@ -12,6 +12,7 @@ from typing import IO, Any, Literal
 import grpc
 import grpc.aio
 
+from modicum.arguments import check_wait
 from modicum.connection import Connection
 from modicum.errors import (
     AuditCancelled,
@@ -126,6 +127,8 @@ class AsyncAudit:
             AuditCancelled: the audit was cancelled.
             DeadlineExceeded: the audit has not ended after `timeout_seconds`. It continues.
         """
+        if timeout_seconds is not None:
+            check_wait(timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 async for snapshot in self.watch():

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from modicum.administration import Erasures, Holds, Members, Retentions, Tokens, Trail, Trust
+from modicum.arguments import check_deadline
 from modicum.artifacts import AsyncArtifacts
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
@@ -175,8 +176,8 @@ class Client:
         timeout_seconds: deadline of one call, with its retries.
 
     Raises:
-        InvalidArgument: the address or the token is not valid, or a token would be sent unencrypted
-            (InsecureAddress).
+        InvalidArgument: the address, the token or `timeout_seconds` is not valid, or a token would be sent
+            unencrypted (InsecureAddress).
         LocalServerError: the local server is needed, but is not installed or does not start.
     """
 
@@ -190,6 +191,7 @@ class Client:
         project: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
+        check_deadline(timeout_seconds)
         self._attachment = resolved(address, token=token, local=local, data=data)
         self._portal = Portal(keeps=self._attachment)  # the parts of a client may outlive it
         try:
@@ -274,6 +276,7 @@ class AsyncClient:
         project: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
+        check_deadline(timeout_seconds)
         self._resolve = lambda: resolved(address, token=token, local=local, data=data)
         self._project = project
         self._timeout_seconds = timeout_seconds

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from time import monotonic
 
+from modicum.arguments import check_wait
 from modicum.connection import Connection
 from modicum.datasets import Dataset
 from modicum.errors import DeadlineExceeded, InvalidArgument
@@ -137,6 +138,7 @@ class AsyncErasures:
         Raises:
             DeadlineExceeded: it is not done after `timeout_seconds`. It continues.
         """
+        check_wait(timeout_seconds)
         deadline, (pause, longest) = monotonic() + timeout_seconds, POLL_SECONDS
         seen = await self.get(erasure if isinstance(erasure, str) else erasure.name)
         while seen.state is ErasureState.RUNNING:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from modicum.arguments import checked_list
+from modicum.arguments import check_wait, checked_list
 from modicum.connection import Connection, new_request_id
 from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, ModicumError, NotFound
 from modicum.renamed_arguments import renamed
@@ -93,6 +93,7 @@ class AsyncModels:
             ModelRejected: the server or the check rejected the model; `reason` says why.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
+        check_wait(timeout_seconds)
         if endpoint is not None:
             served = served_model(
                 endpoint,
@@ -147,6 +148,7 @@ class AsyncModels:
             ModelRejected: a member or the ensemble was rejected.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
+        check_wait(timeout_seconds)
         checked_id(name, "model")
         named = checked_list(members, "members", "models, versions or names, e.g. ['resnet18', 'resnet34']")
         message = ensemble_message(
@@ -180,6 +182,7 @@ class AsyncModels:
         Raises:
             InvalidArgument, NotFound, ModelRejected, DeadlineExceeded: as for `ensemble`.
         """
+        check_wait(timeout_seconds)
         checked_id(name, "model")
         message = input_dropout_message(
             await version_name(self._connection, member, "member"),
@@ -214,6 +217,7 @@ class AsyncModels:
         Raises:
             ModelRejected, DeadlineExceeded: as for `wait`.
         """
+        check_wait(timeout_seconds)
         deadline, pause = monotonic() + timeout_seconds, 0.05
         name = version if isinstance(version, str) else version.name
         before, seen = None, await self.version(name)

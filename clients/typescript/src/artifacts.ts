@@ -3,24 +3,13 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 import type { Connection } from "./connection.js";
+import { type Content, type DatasetImage, checkContent, checkImages } from "./contents.js";
 import type { components } from "./contract.js";
 import { ModicumError, sourceChanged } from "./errors.js";
 import { SLOWEST_BYTES_PER_SECOND, TimeLimit } from "./limits.js";
 import { batchesOf, sendTogether } from "./small-uploads.js";
 
 type Missing = components["schemas"]["FindMissingArtifactsResponse"];
-
-/** Bytes to upload. In Node, `openAsBlob` of `node:fs` makes a `Blob` of a file. */
-export type Content = Blob | Uint8Array<ArrayBuffer> | string;
-
-/** A picture or array of a data set. */
-export interface DatasetImage {
-  /** Its name in the data set, such as cat/1.png. */
-  readonly item: string;
-  readonly content: Content;
-  /** The name or the number of its class. */
-  readonly label?: string;
-}
 
 const AT_ONCE = 6; // as many connections as a browser opens to a server
 const DIGESTS_A_REQUEST = 5_000;
@@ -30,6 +19,7 @@ const PASSING = new Set([0, 429, 500, 502, 503, 504]);
 
 /** The SHA-256 of a content, in hexadecimal digits. */
 export async function digestOf(content: Content): Promise<string> {
+  checkContent(content);
   const hash = sha256.create();
   const reader = blobOf(content).stream().getReader();
   for (;;) {
@@ -89,6 +79,7 @@ export async function uploadImages(
   images: readonly DatasetImage[],
   signal?: AbortSignal,
 ): Promise<string> {
+  checkImages(images);
   const contents = images.map((image) => image.content);
   const digests = await upload(connection, project, contents, signal);
   const rows = images.map(({ item, label }, place) => ({ item, image: digests[place], ...(label ? { label } : {}) }));

@@ -1,6 +1,6 @@
 /** Sends requests: with the token, and again where that makes sense. */
-import { ModicumError, errorOf, errorOfReading } from "./errors.js";
-import { SLOWEST_BYTES_PER_SECOND, TimeLimit } from "./limits.js";
+import { ModicumError, errorOf, errorOfReading, invalidArgument } from "./errors.js";
+import { SLOWEST_BYTES_PER_SECOND, TimeLimit, checkedSeconds } from "./limits.js";
 import { Attempts, CALL_ATTEMPTS, PATIENT_ATTEMPTS, type Pause, pause } from "./retrying.js";
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
@@ -42,9 +42,7 @@ export interface ConnectionOptions {
 
 function parsedAddress(address: string): URL {
   if (/^https?:\/\//i.test(address) && URL.canParse(address)) return new URL(address);
-  throw new ModicumError(`address: expected one such as https://modicum.example:7401; got ${JSON.stringify(address)}`, {
-    reason: "INVALID_ARGUMENT",
-  });
+  throw invalidArgument(`address: expected one such as https://modicum.example:7401; got ${JSON.stringify(address)}`);
 }
 
 /** The token, if a header can carry it. The message shows at most one character of it. */
@@ -52,9 +50,7 @@ function checkedToken(token: string): string {
   const strange = /[^!-~]/u.exec(token);
   if (strange === null) return token;
   const found = `${JSON.stringify(strange[0])} as character ${strange.index + 1}`;
-  throw new ModicumError(`token: expected visible ASCII characters, without spaces and line breaks; got ${found}`, {
-    reason: "INVALID_ARGUMENT",
-  });
+  throw invalidArgument(`token: expected visible ASCII characters, without spaces and line breaks; got ${found}`);
 }
 
 /** What the platform says of a broken connection, such as (ECONNREFUSED). A browser says nothing of use. */
@@ -83,8 +79,8 @@ export class Connection {
   #replied = false;
 
   /**
-   * Throws a ModicumError if the token would cross a network unencrypted (INSECURE_ADDRESS), or if the address or the
-   * token is not one (INVALID_ARGUMENT). No message shows the token.
+   * Throws a ModicumError if the token would cross a network unencrypted (INSECURE_ADDRESS), or if the address,
+   * the token or the timeout is not one (INVALID_ARGUMENT). No message shows the token.
    */
   constructor(address: string, options: ConnectionOptions = {}, paused: Pause = pause) {
     const { protocol, hostname } = parsedAddress(address);
@@ -96,7 +92,7 @@ export class Connection {
       );
     }
     this.address = address.replace(/\/+$/, "");
-    this.timeoutSeconds = options.timeoutSeconds ?? 60;
+    this.timeoutSeconds = checkedSeconds(options.timeoutSeconds ?? 60, "timeoutSeconds");
     this.pause = paused;
     this.#fetch = options.fetch ?? ((request, init) => fetch(request, init));
   }

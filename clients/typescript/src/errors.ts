@@ -62,6 +62,11 @@ export async function errorOf(response: Response): Promise<ModicumError> {
   return notModicum(answer, { status: response.status, retryAfterSeconds: told });
 }
 
+/** The error of an argument, found before anything is sent. */
+export function invalidArgument(message: string): ModicumError {
+  return new ModicumError(message, { reason: "INVALID_ARGUMENT" });
+}
+
 /** The error of a content that is not what was hashed. */
 export function sourceChanged(cause: unknown): ModicumError {
   return new ModicumError(

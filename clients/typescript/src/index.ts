@@ -1,5 +1,6 @@
 /** `@modicum/client`: for Node and for browsers. */
-export { type Content, type DatasetImage, digestOf } from "./artifacts.js";
+export { digestOf } from "./artifacts.js";
+export type { Content, DatasetImage } from "./contents.js";
 export type { components, operations, paths } from "./contract.js";
 export { ModicumError, type Violation } from "./errors.js";
 export { Modicum, type ModicumOptions, type Operation } from "./modicum.js";

@@ -1,7 +1,18 @@
 /** Ends what takes too long. */
+import { invalidArgument } from "./errors.js";
 
 /** Large contents have time in proportion: what is slower is broken off. */
 export const SLOWEST_BYTES_PER_SECOND = 256 * 1024;
+
+/** Eleven days. A timer of a platform fires at once if it is set for more than 24. */
+const LONGEST_SECONDS = 1_000_000;
+
+/** A number of seconds that a timer can be set for, or a ModicumError (INVALID_ARGUMENT). */
+export function checkedSeconds(seconds: unknown, option: string): number {
+  if (typeof seconds === "number" && seconds > 0 && seconds <= LONGEST_SECONDS) return seconds;
+  const got = typeof seconds === "string" ? JSON.stringify(seconds) : String(seconds);
+  throw invalidArgument(`${option}: expected a number of seconds above 0 and at most 1,000,000, such as 60; got ${got}`);
+}
 
 /**
  * A signal that aborts after some seconds, unless it is ended before.

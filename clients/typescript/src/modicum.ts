@@ -1,10 +1,12 @@
 /** The client: every operation of the contract by its path, and beside them uploads and watches. */
 import createClient, { type FetchResponse, type MaybeOptionalInit } from "openapi-fetch";
 
-import { type Content, type DatasetImage, upload, uploadImages } from "./artifacts.js";
+import { upload, uploadImages } from "./artifacts.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
+import type { Content, DatasetImage } from "./contents.js";
 import { KEYED, type paths } from "./contract.js";
 import { ModicumError, errorOfReading } from "./errors.js";
+import { checkedSeconds } from "./limits.js";
 import { type Audit, type WatchOptions, watch } from "./watching.js";
 
 type Json = "application/json";
@@ -86,6 +88,7 @@ export class Modicum {
         reason: "NAME_INVALID",
       });
     }
+    if (options.silenceSeconds !== undefined) checkedSeconds(options.silenceSeconds, "silenceSeconds");
     return watch(this.#connection, name, options);
   }
 }

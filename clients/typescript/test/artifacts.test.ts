@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
-import { digestOf, upload } from "../src/artifacts.js";
+import { digestOf, upload, uploadImages } from "../src/artifacts.js";
 import { BROKEN, problem, scripted } from "./scripted.js";
 
 const CONTENT = "0123456789";
@@ -28,6 +28,44 @@ test("a digest is that of the bytes", async () => {
   assert.equal(await digestOf(CONTENT), DIGEST);
   assert.equal(await digestOf(new TextEncoder().encode(CONTENT)), DIGEST);
   assert.equal(await digestOf(new Blob(["01234", "56789"])), DIGEST);
+});
+
+test("what is no content is refused before any call, with what to give", async () => {
+  const script = scripted();
+  for (const [given, says] of [
+    [undefined, /^content: expected a Blob, a Uint8Array or a text, got undefined; in Node, give await openAsBlob/],
+    [null, /got null/],
+    [7, /got number/],
+    [{ path: "net.pt" }, /got Object/],
+    ["models/net.safetensors", /^content: expected the content itself, got the path "models\/net.safetensors"; in Node/],
+    ["C:\\photos\\1.PNG", /got the path/],
+  ] as const) {
+    await assert.rejects(upload(script.connection, "default", [given as never]), {
+      reason: "INVALID_ARGUMENT",
+      message: says,
+    });
+  }
+  assert.equal(script.requests.length, 0);
+});
+
+test("what are no images are refused before any call, with the place of the mistake", async () => {
+  const script = scripted();
+  for (const [given, says] of [
+    [undefined, /^images: expected an array of { item, content, label }, got undefined$/],
+    [[undefined], /^images\[0\].item: expected a name such as cat\/1.png, got undefined$/],
+    [[{ item: "a.png", content: "a" }, { item: "b.png" }], /^images\[1\].content: expected a Blob.* got undefined/],
+  ] as const) {
+    await assert.rejects(uploadImages(script.connection, "default", given as never), {
+      reason: "INVALID_ARGUMENT",
+      message: says,
+    });
+  }
+  assert.equal(script.requests.length, 0);
+});
+
+test("a text that only holds names of files is a content", async () => {
+  for (const text of ['{"item": "a.png"}', "a.png\nb.png", "see a.png.", ""]) assert.equal((await digestOf(text)).length, 64);
+  assert.equal(await digestOf(new Blob(["a.png"])), await digestOf(new TextEncoder().encode("a.png")));
 });
 
 test("a content is sent whole, and not at all if the project has it", async () => {

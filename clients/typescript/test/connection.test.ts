@@ -34,6 +34,16 @@ test("a wrong address or token is refused before any call, and the token is not 
   );
 });
 
+test("a timeout that no timer can hold is refused before any call", () => {
+  for (const timeoutSeconds of [0, -1, NaN, Infinity, 2_147_484, "60"]) {
+    assert.throws(() => new Connection(ADDRESS, { timeoutSeconds: timeoutSeconds as number }), (error) => {
+      assert(failing("INVALID_ARGUMENT")(error));
+      assert.match(String(error), /timeoutSeconds: expected a number of seconds above 0 and at most 1,000,000/);
+      return true;
+    });
+  }
+});
+
 test("a problem is an error with its reason, facts, fields and request id", async () => {
   const violations = [{ field: "page_size", description: "expected a number" }];
   const script = scripted(problem(400, "FIELD_INVALID", {}, { metadata: { field: "page_size" }, violations }));

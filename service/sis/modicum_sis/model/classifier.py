@@ -3,6 +3,7 @@
 It never computes gradients of weights. It knows neither masks nor searches.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -85,9 +86,7 @@ class Classifier:
         accelerate: bool | Speedups = True,
     ) -> None:
         if not isinstance(module, nn.Module):
-            raise ParameterError(
-                f"expected a torch.nn.Module; got {type(module).__name__}. Call a function inside a module's forward"
-            )
+            raise ParameterError(f"expected a torch.nn.Module; got {_kind(module)}. {_advice(module)}")
         self.input = declared_input(bounds=bounds, mean=mean, std=std, input_size=input_size, fill_mean=fill_mean)
         if output not in {"auto", "logits", "probabilities"}:
             raise ParameterError(f'output must be "auto", "logits" or "probabilities"; got {output!r}')
@@ -286,6 +285,21 @@ class Classifier:
         # oneDNN's backward pass is nearly twice as fast on this layout (EfficientNet-Lite0 at 224x224)
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]  # older torch
         return module, torch.channels_last
+
+
+def _kind(given: object) -> str:
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+
+
+def _advice(given: object) -> str:
+    """How to make a module of what was given in place of one."""
+    if isinstance(given, type):
+        return "Give an instance of it"
+    if isinstance(given, Mapping):
+        return "Make the network, call its load_state_dict with these weights, and give the network"
+    if callable(given):
+        return "Call a function inside a module's forward"
+    return "Make or load the network first, and give the network"
 
 
 #: What a module raises that is at fault. TorchScript has an error of its own.

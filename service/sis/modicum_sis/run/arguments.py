@@ -36,6 +36,17 @@ def check_kinds(classifier: object, images: object, search: object) -> None:
         )
 
 
+def check_functions(**given: object) -> None:
+    """Check that each argument is a function, or None.
+
+    Raises:
+        ParameterError: one is not.
+    """
+    for name, value in given.items():
+        if value is not None and not callable(value):
+            raise ParameterError(f"{name} must be a function, or None; got {value!r}. Give what is to be called")
+
+
 def whole_targets(targets: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
     """One class for each image, as ints; None if no targets are given.
 

@@ -17,7 +17,7 @@ from modicum_sis.model.chunk_size import default_chunk_size
 from modicum_sis.model.classifier import Canvas, Classifier, Inspection
 from modicum_sis.numerics.margins import log_odds
 from modicum_sis.progress import Meter, Progress
-from modicum_sis.run.arguments import check_classes, check_digests, check_kinds, whole_targets
+from modicum_sis.run.arguments import check_classes, check_digests, check_functions, check_kinds, whole_targets
 from modicum_sis.run.finding_builder import FindingBuilder
 from modicum_sis.run.image_pool import ImagePool
 from modicum_sis.run.preparation import ImagePreparer
@@ -74,6 +74,7 @@ def find_subsets(
     """
     check_kinds(classifier, images, search)
     check_digests(digests)
+    check_functions(should_stop=should_stop, progress=progress)
     threshold, seed = share("threshold", threshold), whole_number("seed", seed)
     classes = whole_targets(targets, len(images))
     if chunk_size is not None:
