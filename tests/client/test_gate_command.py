@@ -4,12 +4,14 @@ import json
 import re
 import shlex
 from contextlib import nullcontext
+from datetime import date
 
 import grpc
 import pytest
 from modicum.cli.command import app
 from modicum.cli.policy_options import under_audit
-from modicum.errors import PolicyError
+from modicum.errors import InvalidArgument, PolicyError
+from modicum.gate.policy_file import policy_of
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 from typer.main import get_command
 
@@ -314,3 +316,29 @@ def test_the_client_refuses_what_one_version_cannot_have_before_it_asks_for_an_a
     with pytest.raises(PolicyError, match="mitigation needs an ensemble beside its members"):
         client.gate("m", "photos", tmp_path / "gate.yaml")
     assert script.calls["CreateAudit"] == []
+
+
+def test_the_client_takes_a_policy_as_a_dictionary(client, script):
+    policy = {"version": 1, "rules": {"accuracy": {"min": 0.9}}}
+
+    client.judge("a", policy)
+
+    (asked,) = script.calls["JudgeAudit"]
+    assert (json.loads(asked.policy), asked.policy_file) == (policy, "policy")
+    assert policy_of(asked.policy, "policy", today=date(2026, 1, 1)).rules[0].id == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (None, "policy: expected the path of a policy's file, or a dictionary; got NoneType"),
+        (["modicum.yaml"], "or a dictionary; got list"),
+        ({"version": {1}}, "policy: expected text, numbers, lists and dictionaries; got set"),
+        ({"version": float("nan")}, "policy: expected text, numbers"),
+    ],
+)
+def test_what_is_no_policy_is_refused_before_any_call(client, script, policy, says):
+    for refused in (lambda: client.judge("a", policy), lambda: client.gate("m", "photos", policy)):
+        with pytest.raises(InvalidArgument, match=says):
+            refused()
+    assert not script.calls.keys() & {"JudgeAudit", "CreateAudit"}

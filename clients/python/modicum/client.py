@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from modicum.administration import Erasures, Holds, Members, Retentions, Tokens, Trail, Trust
 from modicum.arguments import check_deadline
@@ -311,7 +312,7 @@ class AsyncClient:
     async def judge(
         self,
         audit: Named | str,
-        policy: str | Path,
+        policy: str | Path | Mapping[str, Any],
         *,
         baseline: Named | str = "",
         version: Model | ModelVersion | str = "",
@@ -324,7 +325,7 @@ class AsyncClient:
         self,
         model: Model | ModelVersion | str,
         dataset: Dataset | str,
-        policy: str | Path,
+        policy: str | Path | Mapping[str, Any],
         *,
         counterfactual: Dataset | str = "",
         baseline: Named | str = "",

@@ -14,7 +14,7 @@ from modicum.errors import InvalidArgument
 from modicum.frames import rules_frame
 from modicum.gate.needed import refuse_several_versions
 from modicum.gate.policy import Level
-from modicum.gate.policy_file import policy_of, policy_text
+from modicum.gate.policy_file import policy_given, policy_of
 from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
 from modicum.models import version_name
@@ -140,7 +140,7 @@ class AsyncJudging:
     async def judge(
         self,
         audit: Named | str,
-        policy: str | Path,
+        policy: str | Path | Mapping[str, Any],
         *,
         baseline: Named | str = "",
         version: Model | ModelVersion | str = "",
@@ -150,7 +150,7 @@ class AsyncJudging:
 
         Args:
             audit: the audit, or its name.
-            policy: the policy's file.
+            policy: the policy's file, or what it would hold as a dictionary.
             baseline: the audit to compare with, or its name, if a rule of the policy compares. Default: what the policy
                 names, an audit or a model.
             version: judge only this version of the audit: a version, a model (its newest READY version), or a name.
@@ -162,10 +162,11 @@ class AsyncJudging:
             NotFound: an audit does not exist.
             FailedPrecondition: an audit has no result (AUDIT_NOT_SUCCEEDED).
         """
+        text, file = policy_given(policy)
         request = audit_service_pb2.JudgeAuditRequest(
             name=self._audit_name(audit, "audit"),
-            policy=policy_text(Path(policy)),
-            policy_file=str(policy),
+            policy=text,
+            policy_file=file,
             baseline=self._audit_name(baseline, "baseline") if baseline else "",
             request_id=new_request_id(),
             validate_only=validate_only,
@@ -178,7 +179,7 @@ class AsyncJudging:
         self,
         model: Model | ModelVersion | str,
         dataset: Dataset | str,
-        policy: str | Path,
+        policy: str | Path | Mapping[str, Any],
         *,
         counterfactual: Dataset | str = "",
         baseline: Named | str = "",
@@ -191,7 +192,7 @@ class AsyncJudging:
         Args:
             model: a version, a model (its newest READY version), or its name.
             dataset: the data set, or its name.
-            policy: the policy's file. Its key `audit` says what is measured.
+            policy: the policy's file, or what it would hold as a dictionary. Its key `audit` says what is measured.
             counterfactual: a data set of the same pictures without a suspected cue, or its name.
             baseline: the audit to compare with, or its name, if a rule of the policy compares.
             reuse: use the stored result of an identical audit, if there is one.
@@ -203,7 +204,7 @@ class AsyncJudging:
             ModelRejected, DataRefused: model and data do not fit together.
             AuditFailed: the audit failed; `reason` says why.
         """
-        read = policy_of(policy_text(Path(policy)), str(policy), today=datetime.now(UTC).date())
+        read = policy_of(*policy_given(policy), today=datetime.now(UTC).date())
         refuse_several_versions(read)
         audit = await AsyncAudits(self._connection).create(
             models=[model],

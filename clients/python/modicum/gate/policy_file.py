@@ -2,12 +2,13 @@
 
 import hashlib
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path as FilePath
 from typing import Any
 
-from modicum.errors import PolicyError
+from modicum.errors import InvalidArgument, PolicyError
 from modicum.gate.asked_audit import beyond_searches, impossible, unsearched
 from modicum.gate.catalogue import did_you_mean, known_rules
 from modicum.gate.marked_yaml import Mark, Marked, Path, marked_yaml
@@ -32,6 +33,8 @@ from modicum.gate.schemas import POLICY, came, expected_by, validator_of
 
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
+GIVEN = "policy"
+"""What messages call the file of a policy that was given as a dictionary."""
 MOST_TOLD = 20
 """One message lists at most so many problems of a policy."""
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
@@ -56,6 +59,31 @@ def read_policy(path: FilePath, *, today: date) -> Policy:
         PolicyError: it cannot be read, or is not a valid policy; every problem has a line of its own.
     """
     return policy_of(policy_text(path), str(path), today=today)
+
+
+def policy_given(policy: object) -> tuple[str, str]:
+    """Return the text of a policy, and what messages call its file. A dictionary becomes JSON, which is YAML too.
+
+    Raises:
+        PolicyError: the file cannot be read, is too long, or is not text; or the dictionary has other values than YAML.
+        InvalidArgument: it is neither a path nor a dictionary.
+    """
+    if isinstance(policy, (str, FilePath)):
+        return policy_text(FilePath(policy)), str(policy)
+    if not isinstance(policy, Mapping):
+        raise InvalidArgument(
+            f"policy: expected the path of a policy's file, or a dictionary; got {type(policy).__name__}"
+        )
+    try:
+        return json.dumps(dict(policy), indent=2, allow_nan=False, default=_day), GIVEN
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PolicyError(f"policy: expected text, numbers, lists and dictionaries; {error}") from error
+
+
+def _day(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"got {type(value).__name__}")
 
 
 def policy_text(path: FilePath) -> str:

@@ -63,6 +63,10 @@ def default_folder() -> Path:
     return Path(home) / "modicum"
 
 
+#: A server that stops finishes its work first.
+LEAVING_SECONDS = 30.0
+
+
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     """A data folder that exists."""
@@ -78,21 +82,30 @@ class DataFolder:
         return cls(path.resolve())
 
     @contextmanager
-    def held(self, *, wait_seconds: float = 0.0) -> Iterator[None]:
-        """Lock the folder for this server. Waits for a server that is leaving.
+    def held(self, *, wait_seconds: float = 0.0, leaving_seconds: float = LEAVING_SECONDS) -> Iterator[None]:
+        """Lock the folder for this server. Waits for a server that is leaving, or has not started yet.
+
+        Args:
+            wait_seconds: how long to wait for any server.
+            leaving_seconds: how long to wait for one that announces no address.
 
         Raises:
             FolderInUse: another server runs on it.
         """
         with (self.path / "server.lock").open("a") as lock:
-            end = time.monotonic() + wait_seconds
+            begin = time.monotonic()
             while not _lock_exclusively(lock):
-                if time.monotonic() >= end:
-                    raise FolderInUse(
-                        f"a server already runs in {self.path}; use it, stop it, or choose another --data"
-                    )
+                waited, announced = time.monotonic() - begin, (self.path / "server.json").exists()
+                if waited >= (wait_seconds if announced else max(wait_seconds, leaving_seconds)):
+                    raise FolderInUse(self._in_use() if announced else self._passing())
                 time.sleep(LOCK_RETRY_SECONDS)
             yield
+
+    def _in_use(self) -> str:
+        return f"a server already runs in {self.path}; use it, stop it, or choose another --data"
+
+    def _passing(self) -> str:
+        return f"a server is starting or stopping in {self.path}; try again in a minute, or choose another --data"
 
     def close_to_others(self) -> None:
         """Let nobody else read what is in the folder, also what earlier releases left open. Postgres closes its own."""
