@@ -202,7 +202,7 @@ FORGED = {
         "expired",
         lambda p, said: signed(p, said, iat=int(time.time()) - 500, exp=int(time.time()) - 100),
     ),
-    "a beginning in the future": ("future", lambda p, said: signed(p, said, iat=int(time.time()) + 200)),
+    "a beginning in the future": ("not valid yet", lambda p, said: signed(p, said, iat=int(time.time()) + 200)),
     "no end": ("lacks the claim exp", lambda p, said: p.token(without=("exp",), **said)),
     "no subject": ("lacks the claim sub", lambda p, said: p.token(without=("sub",), **said)),
     "an empty subject": ("subject", lambda p, said: signed(p, said, sub="")),

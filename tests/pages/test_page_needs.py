@@ -76,7 +76,7 @@ def test_an_audit_that_failed_needs_a_person_until_a_newer_one_succeeds(empty_sc
     scene.run(scene.succeed(scene.run(scene.audit("broken-2", version, few)), 3))
 
     assert "broken-1: the audit failed MODEL_DIED: its process ended" in before
-    assert f"stands here for {FAILED_DAYS} days, or until a newer audit of the same model succeeds" in before
+    assert f"is listed here for {FAILED_DAYS} days, or until a newer audit of the same model succeeds" in before
     assert "broken-1" not in told()
 
 
