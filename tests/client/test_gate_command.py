@@ -325,7 +325,7 @@ def test_the_client_takes_a_policy_as_a_dictionary(client, script):
 
     (asked,) = script.calls["JudgeAudit"]
     assert (json.loads(asked.policy), asked.policy_file) == (policy, "policy")
-    assert policy_of(asked.policy, "policy", today=date(2026, 1, 1)).rules[0].id == "accuracy"
+    assert "accuracy" in {rule.id for rule in policy_of(asked.policy, "policy", today=date(2026, 1, 1)).rules}
 
 
 @pytest.mark.parametrize(
