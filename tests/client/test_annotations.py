@@ -114,7 +114,7 @@ def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
         ([box(9, 1, 2, 3, 4)], r"annotations\[0\]: expected the id of one of the images, got 9"),
         ([box(7, 1, 2, 3)], "expected bbox to be left, top, width and height"),
         ([box(7, 1, 2, 3, float("nan"))], "expected bbox to be left, top, width and height"),
-        ([{"image_id": 7}], "expected an entry of a COCO file with bbox"),
+        ([{"image_id": 7}], r"expected an entry of a COCO file with bbox; got .*\. Add bbox$"),
         (
             [box(8, 1, 2, 3, 4)],
             "its file names match no image of the data set. The data set has cat/a.jpg; the boxes are for 1 other",
@@ -142,7 +142,7 @@ def test_an_image_of_coco_needs_its_name_and_size(photos, tmp_path, image, told)
 def test_a_name_of_coco_that_occurs_twice_is_refused(photos, tmp_path):
     twice = [*IMAGES, {**IMAGES[0], "id": 9}]
 
-    with pytest.raises(InvalidSource, match=r"the file_name a.jpg occurs twice; each image needs its own"):
+    with pytest.raises(InvalidSource, match=r"the file_name a.jpg occurs twice; remove one of its images"):
         boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4), images=twice))
 
 

@@ -89,7 +89,7 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> Annotated:
     names = Counter(name for name, _, _ in sizes.values())
     if len(names) < len(sizes):
         double = names.most_common(1)[0][0]
-        raise InvalidSource(f"{path}: the file_name {printable(double)} occurs twice; each image needs its own")
+        raise InvalidSource(f"{path}: the file_name {printable(double)} occurs twice; remove one of its images")
     annotated = Annotated({name: (width, height) for name, width, height in sizes.values()})
     for place, annotation in enumerate(_list_of(document, "annotations", path)):
         where = f"{path}: annotations[{place}]"
@@ -183,7 +183,7 @@ def _list_of(document: Mapping[str, Any], key: str, path: Path) -> list[Any]:
 def _field(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
     value = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise InvalidSource(f"{where}: expected an entry of a COCO file with {key}; got {str(entry)[:80]}")
+        raise InvalidSource(f"{where}: expected an entry of a COCO file with {key}; got {str(entry)[:80]}. Add {key}")
     return value
 
 

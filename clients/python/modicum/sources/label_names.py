@@ -19,6 +19,8 @@ from modicum.sources.images import Found, Image, found_in
 from modicum.sources.labels import json_of, text_of
 
 EXPECTED = "expected an id and its name on each line, or JSON of names by id"
+EXAMPLE = "Write one line for each label of the images, such as: n01440764 tench"
+JSON_EXAMPLE = 'Write an object with the name of each id, such as {"n01440764": "tench"}'
 ID2LABEL = "id2label"
 
 
@@ -51,7 +53,7 @@ def label_names(path: Path) -> Mapping[str, str]:
             raise InvalidSource(f"{where}: {printable(identity)} already has a name; remove one of them")
         names[identity] = name.strip()
     if not names:
-        raise InvalidSource(f"{path}: {EXPECTED}; found none")
+        raise InvalidSource(f"{path}: {EXPECTED}; found none. {EXAMPLE}")
     return names
 
 
@@ -99,7 +101,7 @@ def _json_pairs(path: Path) -> Iterator[tuple[str, str, object]]:
     document = json_of(path, f"{path}: {EXPECTED}")
     entries = document.get(ID2LABEL, document) if isinstance(document, dict) else None
     if not isinstance(entries, dict):
-        raise InvalidSource(f"{path}: {EXPECTED}; got {type(document).__name__}")
+        raise InvalidSource(f"{path}: {EXPECTED}; got {type(document).__name__}. {JSON_EXAMPLE}")
     for key, value in entries.items():
         match value:
             case [str() as identity, str() as name]:
