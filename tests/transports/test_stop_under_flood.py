@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.http2_floods import BEGIN, settings
 from tests.waiting import PATIENCE_SECONDS, eventually
 
-CONNECTIONS = 30
+CONNECTIONS = 10
 READ_BYTES = 65_536
 SENT_BYTES = 8 * 1024**2
 """What each connection has sent before the stop."""
