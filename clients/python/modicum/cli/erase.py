@@ -41,8 +41,8 @@ def erase(
 ) -> None:
     """Erase a picture from the project, and print the receipt. This cannot be undone. Needs the role admin.
 
-    Give --image, or --dataset with --item. This deletes its file, its findings and masks, copies of it in
-    verdicts, and the blind reviews that show it. Results of audits are computed again from their other pictures.
+    Give --image, or --dataset with --item. The picture's file, its findings and masks, its copies in verdicts, and
+    the blind reviews that show it are deleted. Results of audits are computed again from their other pictures.
     Backups and downloaded copies stay.
 
     Exit codes: 0 done, or accepted with --no-wait; 2 wrong usage, 3 not completed, 130 interrupted.
