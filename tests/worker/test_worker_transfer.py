@@ -211,7 +211,7 @@ class Inventing(ArithmeticModelServer):
 
 
 @pytest.mark.long
-async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene: Scene):
+async def test_a_score_with_a_class_that_the_version_does_not_have_is_refused(scene: Scene):
     _, name = await audit_of_two(scene)
     scene.work(Inventing())
 
@@ -219,7 +219,7 @@ async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene:
 
     assert audit.state is AuditState.SUCCEEDED
     scores = [score for each in (await transfers(scene, name)).values() for score in each]
-    assert [score.reason for score in scores] == [FindingReason.MODEL_DIED] * 2 * IMAGES
+    assert [score.reason for score in scores] == [FindingReason.INTERNAL] * 2 * IMAGES
 
 
 @pytest.mark.long
