@@ -1,4 +1,4 @@
-"""Arguments that are no files yet, and addresses of another server: the refusal names the argument and what to do."""
+"""Refusals of arguments that must be paths, and of addresses of other servers, name the argument and what to do."""
 
 import grpc
 import numpy as np

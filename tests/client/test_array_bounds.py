@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from modicum.cli.array_bounds import SLACK, refuse_values_outside
+from modicum.cli.array_bounds import refuse_values_outside
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.inputs import InputSpecification
-from modicum_server.images.pictures import BOUNDS_SLACK
+from modicum.sources.npy import BOUNDS_SLACK
+from modicum_sis.images.source import BOUNDS_SLACK as OF_THE_SEARCHES
 
 from tests.client.scripted_results import succeeded
 from tests.client.test_mitigation_results import CHECK
@@ -70,11 +71,11 @@ def test_a_few_arrays_outside_are_left_to_the_server(tmp_path):
 
 
 def test_the_bounds_are_those_of_the_server(tmp_path):
-    np.savez(tmp_path / "a.npz", images=RAMP * np.float32(1 + SLACK / 2))
+    np.savez(tmp_path / "a.npz", images=RAMP * np.float32(1 + BOUNDS_SLACK / 2))
 
     refuse(tmp_path / "a.npz")
 
-    assert SLACK == BOUNDS_SLACK
+    assert BOUNDS_SLACK == OF_THE_SEARCHES
 
 
 def test_an_npz_without_images_is_refused_as_such(tmp_path):

@@ -1,4 +1,4 @@
-"""Timeouts that are no number of seconds are refused before anything is sent or waited for."""
+"""A timeout must be a number of seconds. Others are refused before anything is sent or waited for."""
 
 import asyncio
 import math

@@ -47,7 +47,7 @@ def api(database_url, tmp_path):
 
 
 class Flood:
-    """Sends SETTINGS on one connection and reads the answers, until it is told to stop or the server ends it."""
+    """Sends SETTINGS on one connection and reads the answers, until `stop` is set or the server closes it."""
 
     def __init__(self, address: str) -> None:
         host, port = address.split(":")

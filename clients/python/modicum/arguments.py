@@ -29,7 +29,7 @@ def checked_list(given: Iterable[T], argument: str, items: str) -> tuple[T, ...]
 
 
 def checked_path(given: object, argument: str, way_out: str) -> None:
-    """Refuse what is no path, such as an object that is not yet a file.
+    """Check that an argument is a path. An array or a module, for example, must be saved to a file first.
 
     Args:
         given: the argument.
@@ -46,7 +46,7 @@ def checked_path(given: object, argument: str, way_out: str) -> None:
 
 
 def check_deadline(given: object, argument: str = "timeout_seconds") -> None:
-    """Refuse a deadline of a call that no call could have.
+    """Check the deadline of a call.
 
     Raises:
         InvalidArgument: it is not a number above 0, or is longer than `LONGEST_CALL_SECONDS`.
@@ -59,7 +59,7 @@ def check_deadline(given: object, argument: str = "timeout_seconds") -> None:
 
 
 def check_wait(given: object, argument: str = "timeout_seconds") -> None:
-    """Refuse a time to wait that is not a number of seconds. It may be 0, or infinite.
+    """Check a time to wait, in seconds. It may be 0, or infinite.
 
     Raises:
         InvalidArgument: it is not a number, or is below 0.

@@ -19,6 +19,7 @@ from modicum.errors import InvalidArgument
 try:
     import torch
     from modicum_sis import Classifier, Finding, MaskOptimization, Progress, find_subsets
+    from modicum_sis.images.source import BOUNDS_SLACK
     from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
     from modicum.maite_checks import (
@@ -39,8 +40,6 @@ except ModuleNotFoundError as missing:
 
 Array = np.ndarray[Any, Any]
 IMAGE_AXES = 3
-BOUNDS_SLACK = 1e-5
-"""Values may exceed the bounds by this share of their distance: resizing in float32 causes that."""
 USUAL_CHANNELS = (1, 3, 4)
 DEFAULT_PASSES = 600
 

@@ -33,10 +33,10 @@ from modicum.versions import (
 
 CHECK_TIMEOUT_SECONDS = 600.0
 LONGEST_POLL_SECONDS = 1.0
-_log = logging.getLogger(__name__)
-
 #: What a version lacks before its upload; earlier releases want the model first.
 NOT_THERE_YET = frozenset({"ARTIFACT_MISSING", "MODEL_NOT_FOUND"})
+
+_log = logging.getLogger(__name__)
 
 
 class AsyncModels:

@@ -30,7 +30,7 @@ test("a digest is that of the bytes", async () => {
   assert.equal(await digestOf(new Blob(["01234", "56789"])), DIGEST);
 });
 
-test("what is no content is refused before any call, with what to give", async () => {
+test("a content of another type is refused before any call, and the error says what to give", async () => {
   const script = scripted();
   for (const [given, says] of [
     [undefined, /^content: expected a Blob, a Uint8Array or a text, got undefined; in Node, give await openAsBlob/],

@@ -165,7 +165,7 @@ test("Retry-After holds seconds or a time", () => {
   for (const header of [null, "soon"]) assert.equal(retryAfterSeconds(header, now), undefined);
 });
 
-test("a server out of reach is told with its cause, and in a page with what its origin needs", (context) => {
+test("an unreachable server is reported with the cause, and in a page also with what its origin needs", (context) => {
   const refused = new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } });
   const connection = new Connection(ADDRESS);
   assert.match(connection.broken(refused).message, /\(ECONNREFUSED\): check that it runs there$/);

@@ -34,7 +34,7 @@ from modicum_server.domain.tasks import (
 )
 from modicum_server.errors import ModelServerError
 
-NOT_ASKED_FOR = "HANDLER_BUG"
+UNTRUE_REPORT = "HANDLER_BUG"
 FINDINGS_MISSING = "FINDINGS_MISSING"
 SCORES_MISSING = "SCORES_MISSING"
 CHECK_MISSING = "CHECK_MISSING"
@@ -267,9 +267,9 @@ def missing_results(reason: str, images: int) -> TaskFailed:
 
 def _not_asked_for(what: str) -> TaskFailed:
     return TaskFailed(
-        NOT_ASKED_FOR, f"the model's process reported {what}, which its task does not have", model_at_fault=False
+        UNTRUE_REPORT, f"the model's process reported {what}, which its task does not have", model_at_fault=False
     )
 
 
 def _impossible(what: str) -> TaskFailed:
-    return TaskFailed(NOT_ASKED_FOR, f"the model's process reported {what}", model_at_fault=False)
+    return TaskFailed(UNTRUE_REPORT, f"the model's process reported {what}", model_at_fault=False)

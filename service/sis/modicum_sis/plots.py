@@ -14,14 +14,13 @@ from torch import Tensor
 
 from modicum_sis.errors import CanvasMismatch, OutOfBounds, SisError
 from modicum_sis.images.conversion import converted
+from modicum_sis.images.source import BOUNDS_SLACK
 
 if TYPE_CHECKING:
     from modicum_sis.findings import Finding, Subset
 
 PANEL = 3.0
 """Inches of a panel's side."""
-SLACK = 1e-5
-"""Share of the bounds' distance by which values may exceed them."""
 GREY = 0.5
 """Of pixels that are not kept, from 0 to 1."""
 COLOURS = 3
@@ -76,7 +75,8 @@ def _pixels(finding: "Finding", subset: "Subset", image: object) -> Tensor:
         size = " x ".join(map(str, subset.mask.shape))
         raise CanvasMismatch(f"expected the image of this finding, (C, H, W) with {size} pixels. Give images[index]")
     low, high = declared.bounds
-    if bool((given > high + (high - low) * SLACK).any()) or bool((given < low - (high - low) * SLACK).any()):
+    slack = BOUNDS_SLACK * (high - low)
+    if bool((given > high + slack).any()) or bool((given < low - slack).any()):
         raise OutOfBounds(
             f"expected the image with values from {low:g} to {high:g}; they range from {float(given.min()):g} to "
             f"{float(given.max()):g}. Give images[index], as it was searched"

@@ -12,11 +12,10 @@ from modicum.errors import InvalidArgument
 from modicum.resource_names import printable
 from modicum.sources.images import Image
 from modicum.sources.inputs import InputSpecification
+from modicum.sources.npy import BOUNDS_SLACK
 
 #: Arrays that are looked at, evenly spaced.
 MOST_READ = 100
-#: A float may leave the bounds by this share of their distance. It is the server's rule; a test compares the two.
-SLACK = 1e-5
 EIGHT_BITS, ONE = (0.0, 255.0), (-1.0, 1.0)
 
 
@@ -61,7 +60,7 @@ def _read(images: Sequence[Image]) -> dict[str, NDArray[np.float32]]:
 
 def _fits(values: NDArray[np.float32], input_: InputSpecification) -> bool:
     low, high = input_.lower_bound, input_.upper_bound
-    slack = SLACK * (high - low)
+    slack = BOUNDS_SLACK * (high - low)
     return bool(low - slack <= values.min() and values.max() <= high + slack)  # NaN is neither
 
 

@@ -209,16 +209,7 @@ def export_subsets(
     model: Annotated[
         str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
     ] = "",
-    search: Annotated[
-        int,
-        option(
-            SUBSETS,
-            "--search",
-            "N",
-            "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or "
-            "target rules has more.",
-        ),
-    ] = 0,
+    search: Annotated[int, option(SUBSETS, "--search", "N", options.WHICH_SEARCH)] = 0,
     fill: Annotated[
         Fill | None,
         option(
@@ -264,16 +255,7 @@ def export_fiftyone(
     model: Annotated[
         str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
     ] = "",
-    search: Annotated[
-        int,
-        option(
-            SUBSETS,
-            "--search",
-            "N",
-            "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or "
-            "target rules has more.",
-        ),
-    ] = 0,
+    search: Annotated[int, option(SUBSETS, "--search", "N", options.WHICH_SEARCH)] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found.

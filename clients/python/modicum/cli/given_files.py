@@ -29,7 +29,7 @@ def refuse_absent_model_files(given: ModelOptions) -> None:
         InvalidSource: names the option.
     """
     if given.model is not None and not is_hub_model(given.model):
-        _refuse_absent("--model", Path(given.model), MODEL)
+        _refuse_absent("--model", Path(given.model), MODEL, OTHER_MODELS)
     _refuse_absent("--weights", given.weights, WEIGHTS)
     _refuse_absent("--exported", given.exported, "a torch.export program (.pt2)")
     _refuse_absent("--torchscript", given.torchscript, "a TorchScript program")
@@ -48,16 +48,15 @@ def refuse_absent_label_files(given: ImageOptions) -> None:
     _refuse_absent("--label-names", given.label_names, LABEL_NAMES)
 
 
-def _refuse_absent(option: str, path: Path | None, expected: str) -> None:
+def _refuse_absent(option: str, path: Path | None, expected: str, advice: str = "") -> None:
     if path is None or _exists(path):
         return
     told = printable(str(path))
     if path.is_symlink():
         target = printable(str(path.readlink()))
         raise InvalidSource(f"{option} {told}: is a link to {target}, which does not exist; expected {expected}")
-    if option == "--model":
-        raise InvalidSource(f"--model {told}: there is no such folder; expected {expected}. {OTHER_MODELS}")
-    raise InvalidSource(f"{option} {told}: there is no such file; expected {expected}. {_advice(path)}")
+    what = "folder" if expected == MODEL else "file"
+    raise InvalidSource(f"{option} {told}: there is no such {what}; expected {expected}. {advice or _advice(path)}")
 
 
 def _exists(path: Path) -> bool:

@@ -29,6 +29,10 @@ OUTPUT = "Output"
 FLAG = ""
 VERSION = "MODEL/VERSION, or MODEL for its newest version that was checked and accepted (READY)."
 SERVER_CHOOSES = "With 0, the server chooses."
+WHICH_SEARCH = (
+    "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or target "
+    "rules has more."
+)
 
 
 def option(heading: str, name: str, value: str, text: str, *, short: str = "", **more: Any) -> Any:

@@ -15,6 +15,8 @@ from modicum.errors import InvalidArgument
 from modicum.gate.counting import counted
 from modicum.retention import Retention
 
+DAYS = "a number of days such as 90d, or `keep` for ever."
+
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
@@ -35,31 +37,13 @@ def show(*, as_json: options.Json = False) -> None:
 def set_retention(
     *,
     findings: Annotated[
-        str,
-        option(
-            RUN,
-            "--findings",
-            "DAYS",
-            "How long to keep findings after an audit: a number of days such as 90d, or `keep` for ever.",
-        ),
+        str, option(RUN, "--findings", "DAYS", f"How long to keep findings after an audit: {DAYS}")
     ] = "",
     reports: Annotated[
-        str,
-        option(
-            RUN,
-            "--reports",
-            "DAYS",
-            "How long to keep results and their reports: a number of days such as 90d, or `keep` for ever.",
-        ),
+        str, option(RUN, "--reports", "DAYS", f"How long to keep results and their reports: {DAYS}")
     ] = "",
     images: Annotated[
-        str,
-        option(
-            RUN,
-            "--images",
-            "DAYS",
-            "How long to keep images after their last audit: a number of days such as 90d, or `keep` for ever.",
-        ),
+        str, option(RUN, "--images", "DAYS", f"How long to keep images after their last audit: {DAYS}")
     ] = "",
     as_json: options.Json = False,
 ) -> None:

@@ -40,16 +40,7 @@ def create(
     version: Annotated[
         str, option(MODEL, "--version", "MODEL/NUMBER", "Version to review. Default: the first of the audit.")
     ] = "",
-    search: Annotated[
-        int,
-        option(
-            SEARCH,
-            "--search",
-            "N",
-            "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or "
-            "target rules has more.",
-        ),
-    ] = 0,
+    search: Annotated[int, option(SEARCH, "--search", "N", options.WHICH_SEARCH)] = 0,
     largest_fraction: Annotated[
         float,
         option(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modicum.attestation.sealing import Signer
     from modicum.attestation.verification import StoredResult
 
-COMPARED = "Requirements"
+REQUIREMENTS = "Requirements"
 DAYS = re.compile(r"(\d{1,5})d")
 
 
@@ -58,24 +58,24 @@ class SignerOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedOptions:
+class Requirements:
     """What else must agree."""
 
     policy: Annotated[
-        Path | None, option(COMPARED, "--policy", "FILE", "The verdict must have been made with this policy.")
+        Path | None, option(REQUIREMENTS, "--policy", "FILE", "The verdict must have been made with this policy.")
     ] = None
     max_age: Annotated[
         str | None,
-        option(COMPARED, "--max-age", "DAYS", "How old the verdict may be, such as 30d. Counts days in UTC."),
+        option(REQUIREMENTS, "--max-age", "DAYS", "How old the verdict may be, such as 30d. Counts days in UTC."),
     ] = None
     model_signature: Annotated[
         Path | None,
-        option(COMPARED, "--model-signature", "FILE", "The OpenSSF `model.sig` that must list the weights."),
+        option(REQUIREMENTS, "--model-signature", "FILE", "The OpenSSF `model.sig` that must list the weights."),
     ] = None
     model_key: Annotated[
         Path | None,
         option(
-            COMPARED,
+            REQUIREMENTS,
             "--model-key",
             "FILE",
             "The public key of the signer of `model.sig`. Without this key the signature is not verified, and the "
@@ -85,7 +85,7 @@ class ComparedOptions:
     stored: Annotated[
         bool,
         option(
-            COMPARED,
+            REQUIREMENTS,
             "--stored",
             FLAG,
             "Also ask the server. It must still have the judged findings, and no judged picture may have been "
@@ -104,7 +104,7 @@ def verify(
         Path, option(SIGNATURE, "--attestation", "FILE", "The file that `modicum attest --output FILE` wrote.")
     ],
     signer: SignerOptions,
-    compared: ComparedOptions,
+    required: Requirements,
     as_json: options.Json = False,
 ) -> None:
     """Verify that these weights have a signed PASS. Prints what was checked, and what was not.
@@ -117,12 +117,12 @@ def verify(
 
     expected = Expected(
         weights={str(path): file_content(path).digest for path in weights},
-        policy=None if compared.policy is None else (str(compared.policy), file_content(compared.policy).digest),
-        most_days=None if compared.max_age is None else _days(compared.max_age),
-        model_signature=_model_signature(compared),
+        policy=None if required.policy is None else (str(required.policy), file_content(required.policy).digest),
+        most_days=None if required.max_age is None else _days(required.max_age),
+        model_signature=_model_signature(required),
     )
     data, signed_by, today = whole_file(attestation), _signer(signer), datetime.now(UTC).date()
-    if not compared.stored:
+    if not required.stored:
         _end_with(verification_of(data, signed_by, expected, today=today), as_json=as_json)
     with Client() as client:
         asking = replace(expected, stored=lambda audit: _stored(client, audit))
@@ -159,7 +159,7 @@ def _signer(asked: SignerOptions) -> "Signer":
     return signer_of(asked.identity or "", asked.issuer or "")
 
 
-def _model_signature(asked: ComparedOptions) -> "ModelSignature | None":
+def _model_signature(asked: Requirements) -> "ModelSignature | None":
     from modicum.attestation.keys import ANY_CURVE, public_key  # noqa: PLC0415  # of the extra `attest`
     from modicum.attestation.model_signature import ModelSignature  # noqa: PLC0415  # of the extra `attest`
 

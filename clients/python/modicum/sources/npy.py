@@ -22,6 +22,8 @@ ALIGNMENT_BYTES = 64
 MOST_CHANNELS = 64
 KINDS = ("uint8", "uint16", "float32")
 FLOAT = "float32"
+BOUNDS_SLACK = 1e-5
+"""A float may leave the bounds by this share of their distance, as in the searches."""
 EXPECTED = f"uint8, uint16 or float32 of shape (H, W) or (H, W, C) with 1 to {MOST_CHANNELS} channels, which come last"
 PICTURE_CHANNELS = frozenset({1, 3})
 GREY_AXES, CHANNEL_AXES = 2, 3

@@ -10,7 +10,7 @@ from modicum_server.command_parts import NOT_COMPLETED, end
 from modicum_server.errors import ModicumError
 from modicum_server.logs import log_as_json
 from modicum_server.processes.file_limits import raise_open_files
-from modicum_server.processes.sure_end import end_now, end_within
+from modicum_server.processes.forced_end import end_now, end_within
 
 
 def run_until_signal(work: Callable[[asyncio.Event], Awaitable[None]], *, stop_seconds: float | None = None) -> None:

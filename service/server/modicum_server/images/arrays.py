@@ -18,15 +18,15 @@ MAGIC = b"\x93NUMPY"
 LARGEST_HEADER_BYTES = 4096
 """Largest header. One of a valid array has about 128 bytes."""
 READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-LARGEST_VALUES = {"u1": 255, "u2": 65_535}
-"""For kinds of whole numbers, the value that stands for 1. float32 is taken unchanged."""
+WHOLE_NUMBERS = frozenset({"u1", "u2"})
+"""Kinds of whole numbers, which are scaled to the bounds. float32 is taken unchanged."""
 FLOAT = "f4"
 GREY_AXES, CHANNEL_AXES = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayHeader:
-    """The header, checked against the length of the file. `kind` is a key of LARGEST_VALUES, or FLOAT."""
+    """The header, checked against the length of the file. `kind` is one of WHOLE_NUMBERS, or FLOAT."""
 
     height: int
     width: int
@@ -61,7 +61,7 @@ def array_header(data: bytes) -> ArrayHeader:
     """
     shape, columns_first, dtype, offset = _header(data)
     kind = dtype.str[1:]
-    if kind not in {*LARGEST_VALUES, FLOAT} or dtype.hasobject or dtype.subdtype is not None:
+    if kind not in {*WHOLE_NUMBERS, FLOAT} or dtype.hasobject or dtype.subdtype is not None:
         raise ValueError(f"expected uint8, uint16 or float32; got {dtype}. Convert it with array.astype")
     channels = shape[2] if len(shape) == CHANNEL_AXES else 1
     if len(shape) not in {GREY_AXES, CHANNEL_AXES} or min(shape) < 1 or channels > MOST_CHANNELS:

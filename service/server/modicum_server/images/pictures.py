@@ -29,12 +29,13 @@ from modicum.sources.fitting import (
     with_channels,
     within_bounds,
 )
+from modicum.sources.npy import BOUNDS_SLACK
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.images.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
+from modicum_server.images.arrays import WHOLE_NUMBERS, ArrayHeader, array_header, is_array
 from modicum_server.images.truncated_images import load_whole
 
 MAX_PIXELS = 50_000_000
@@ -43,8 +44,6 @@ PICTURE_CHANNELS = frozenset({1, 3})
 """Channels of canvases for pictures: grey and RGB. Other canvases take only arrays."""
 VALUES_A_PIXEL = 3
 """An array may have as many values as an RGB picture with the most pixels."""
-BOUNDS_SLACK = 1e-5
-"""A float may leave the bounds by this share of their distance, as in the searches. It is clipped."""
 SIDEWAYS = frozenset({5, 6, 7, 8})
 """EXIF orientations with width and height exchanged."""
 PNG_ORIENTATION_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
@@ -144,7 +143,7 @@ def _array_on_canvas(
     image = np.empty((canvas.channels, canvas.height, canvas.width), dtype=np.float32)
     for channel in range(canvas.channels):  # one at a time: the array may be far larger than the canvas
         plane = values[:, :, channel]
-        if header.kind not in LARGEST_VALUES:
+        if header.kind not in WHOLE_NUMBERS:
             _check_floats(plane, specification)
         image[channel] = fitted_plane(plane, specification, canvas)
     return image
@@ -178,7 +177,7 @@ def array_range(data: bytes, header: ArrayHeader) -> tuple[float, float]:
     Raises:
         PictureUnreadable: it holds a value that is not finite.
     """
-    if header.kind in LARGEST_VALUES:
+    if header.kind in WHOLE_NUMBERS:
         return 0.0, 1.0
     values = header.values(data)
     low, high = float(values.min()), float(values.max())

@@ -22,6 +22,8 @@ from typing import IO
 from modicum_server.usecases.bearer_tokens import new_token
 
 LOCK_RETRY_SECONDS = 0.1
+#: A server that stops finishes its work first.
+LEAVING_SECONDS = 30.0
 #: Others may enter the folder but not list it, because under root Postgres runs as another user in a subfolder.
 FOLDER_MODE = 0o711
 #: What only the server itself reads.
@@ -63,10 +65,6 @@ def default_folder() -> Path:
     return Path(home) / "modicum"
 
 
-#: A server that stops finishes its work first.
-LEAVING_SECONDS = 30.0
-
-
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     """A data folder that exists."""
@@ -97,14 +95,14 @@ class DataFolder:
             while not _lock_exclusively(lock):
                 waited, announced = time.monotonic() - begin, (self.path / "server.json").exists()
                 if waited >= (wait_seconds if announced else max(wait_seconds, leaving_seconds)):
-                    raise FolderInUse(self._in_use() if announced else self._passing())
+                    raise FolderInUse(self._in_use() if announced else self._starting_or_stopping())
                 time.sleep(LOCK_RETRY_SECONDS)
             yield
 
     def _in_use(self) -> str:
         return f"a server already runs in {self.path}; use it, stop it, or choose another --data"
 
-    def _passing(self) -> str:
+    def _starting_or_stopping(self) -> str:
         return f"a server is starting or stopping in {self.path}; try again in a minute, or choose another --data"
 
     def close_to_others(self) -> None:

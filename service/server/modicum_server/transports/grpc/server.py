@@ -51,10 +51,10 @@ OPTIONS = (
 #: This name is SERVING as long as the process lives. Every other name follows readiness.
 LIVENESS = "liveness"
 
-log = structlog.get_logger(__name__)
-
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+log = structlog.get_logger(__name__)
 
 
 class GrpcServer:

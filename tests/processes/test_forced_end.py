@@ -1,4 +1,4 @@
-"""A service that was told to stop ends in time, whatever its work and its threads do."""
+"""After a signal to stop, a service ends in time, whatever its work and its threads do."""
 
 import json
 import signal

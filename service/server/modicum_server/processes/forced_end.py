@@ -1,4 +1,4 @@
-"""Ends a process that was told to stop, even if threads or connections of a library would keep it running."""
+"""Ends a process that must stop, although threads or connections of a library still run in it."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 def end_within(seconds: float) -> None:
     """End this process after this time, with exit code 0 and a line in the log, if it still runs then."""
-    threading.Thread(target=_end_after, args=(seconds,), name="sure-end", daemon=True).start()
+    threading.Thread(target=_end_after, args=(seconds,), name="forced-end", daemon=True).start()
 
 
 def _end_after(seconds: float) -> None:
