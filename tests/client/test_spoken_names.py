@@ -75,7 +75,9 @@ def test_every_field_of_a_specification_becomes_an_argument_of_create():
 
 
 def test_the_advice_to_choose_another_id_is_that_of_another_name():
-    assert in_arguments("this exists already; choose another audit_id") == "this exists already; choose another name"
+    assert (
+        in_arguments("this exists already; choose another `audit_id`") == "this exists already; choose another `name`"
+    )
 
 
 def test_the_refusal_of_a_new_audit_names_arguments_to_python_and_fields_to_a_command(client, script):

@@ -61,7 +61,7 @@ async def test_an_upload_of_unknown_length_names_it_in_the_query(served):
     unknown = await rest.ask("PUT", PLACE, raw=iter(pieces))
     known = await rest.ask("PUT", f"{PLACE}?header.sizeBytes={len(DATA)}", raw=iter(pieces))
 
-    assert unknown.json["violations"][0]["field"] == "header.size_bytes"
+    assert unknown.json["violations"][0]["field"] == "header.sizeBytes"
     assert known.status == 200
 
 

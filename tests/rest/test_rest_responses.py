@@ -64,7 +64,7 @@ async def test_an_idempotency_key_repeats_a_create(served):
 
     assert made[0].json["name"] == made[1].json["name"]
     assert (other.status, other.reason) == (409, "REQUEST_ID_REUSED")
-    assert wrong.json["violations"][0]["field"] == "request_id"
+    assert wrong.json["violations"][0]["field"] == "requestId"
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,6 +48,37 @@ class Outcome:
             metadata={key: even(value) for key, value in self.metadata.items()},
             violations=tuple((name, even(text)) for name, text in self.violations),
         )
+
+
+def in_json_names(outcome: Outcome) -> Outcome:
+    """An outcome through gRPC as REST tells it: each field under its name in JSON."""
+    fact = {"field": _renamed(outcome.metadata["field"])} if "field" in outcome.metadata else {}
+    path, _, rest = outcome.text.partition(": ")
+    known = any(name == path for name, _ in outcome.violations)
+    return replace(
+        outcome,
+        text=_marked(f"{_renamed(path)}: {rest}" if known else outcome.text),
+        metadata={**outcome.metadata, **fact},
+        violations=tuple((_renamed(name), _marked(text)) for name, text in outcome.violations),
+    )
+
+
+def names_in_json() -> dict[str, str]:
+    """The names in JSON of the fields of all requests, by their names in the contract."""
+    found, seen = {}, [method.input_type for method in METHODS.values()]
+    for message in seen:
+        found |= {field.name: field.json_name for field in message.fields}
+        seen += [field.message_type for field in message.fields if field.message_type not in (None, *seen)]
+    return found
+
+
+def _renamed(path: str) -> str:
+    names = names_in_json()
+    return re.sub(r"\w+", lambda found: names.get(found[0], found[0]), path)
+
+
+def _marked(text: str) -> str:
+    return re.sub(r"`\w+`", lambda found: _renamed(found[0]), text)
 
 
 async def by_grpc(channel: grpc.aio.Channel, token: str | None, name: str, request: Any, data: bytes = b"") -> Outcome:

@@ -32,7 +32,7 @@ def asked(stopping, **more):
             "measure: expected a measure of the result document",
         ),
         (Stopping(limits=(replace(LIMIT, search_index=1),)), "search_index: expected 0 to 0, got 1"),
-        (Stopping(limits=(replace(LIMIT, at_most=None),)), "at_most: expected at_most or at_least, got neither"),
+        (Stopping(limits=(replace(LIMIT, at_most=None),)), "at_most: expected `at_most` or `at_least`, got neither"),
         (Stopping(limits=(replace(LIMIT, at_most=1.0),)), "at_most: expected above 0 and below 1, got 1.0"),
         (Stopping(limits=(replace(LIMIT, at_least=float("nan")),)), "at_least: expected above 0 and below 1, got nan"),
         (Stopping(limits=(replace(LIMIT, error=0.6),)), "error: expected above 0 and at most 0.5"),

@@ -45,14 +45,14 @@ test("a timeout that no timer can hold is refused before any call", () => {
 });
 
 test("a problem is an error with its reason, facts, fields and request id", async () => {
-  const violations = [{ field: "page_size", description: "expected a number" }];
-  const script = scripted(problem(400, "FIELD_INVALID", {}, { metadata: { field: "page_size" }, violations }));
+  const violations = [{ field: "pageSize", description: "expected a number" }];
+  const script = scripted(problem(400, "FIELD_INVALID", {}, { metadata: { field: "pageSize" }, violations }));
 
   await assert.rejects(script.send(), (error) => {
     assert(error instanceof ModicumError);
     assert.deepEqual([error.reason, error.status, error.requestId], ["FIELD_INVALID", 400, "call-1"]);
-    assert.deepEqual([error.metadata, error.violations], [{ field: "page_size" }, violations]);
-    assert.equal(error.message, "the detail; page_size: expected a number");
+    assert.deepEqual([error.metadata, error.violations], [{ field: "pageSize" }, violations]);
+    assert.equal(error.message, "the detail; pageSize: expected a number");
     return true;
   });
   assert.equal(script.requests.length, 1);

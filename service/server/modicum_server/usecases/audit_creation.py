@@ -330,4 +330,4 @@ def _reusing(stored: Audit, audit: Audit) -> Audit:
 
 
 def _audit_exists(name: str) -> AuditExists:
-    return AuditExists(f"{name}: an audit with this name already exists; choose another audit_id", name=name)
+    return AuditExists(f"{name}: an audit with this name already exists; choose another `audit_id`", name=name)

@@ -27,7 +27,7 @@ def check_input(field: str, value: InputSpecification) -> None:
     if distance < LEAST_DISTANCE * max(1, abs(value.lower_bound), abs(value.upper_bound)):
         raise FieldInvalid(
             f"{field}.upper_bound",
-            f"expected a value clearly above lower_bound ({value.lower_bound:g}) in float32, "
+            f"expected a value clearly above `lower_bound` ({value.lower_bound:g}) in float32, "
             f"got {value.upper_bound:g}; the usual bounds are 0 and 1",
         )
     _check_channel_values(f"{field}.mean", value.mean, value.channels, "finite")
@@ -64,8 +64,9 @@ def _check_painted(field: str, value: InputSpecification) -> None:
         if not value.lower_bound - slack <= number <= value.upper_bound + slack:
             raise FieldInvalid(
                 f"{field}.{name}[{place}]",
-                f"expected a value from lower_bound ({value.lower_bound:g}) to upper_bound ({value.upper_bound:g}), "
-                f"because the mean fill paints it; got {number:g}; give both in the same units, or another fill_mean",
+                f"expected a value from `lower_bound` ({value.lower_bound:g}) to `upper_bound` "
+                f"({value.upper_bound:g}), because the mean fill paints it; got {number:g}; give both in the same "
+                "units, or another `fill_mean`",
             )
 
 

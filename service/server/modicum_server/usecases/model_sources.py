@@ -38,7 +38,8 @@ def check_source(source: Source | None, input_specification: InputSpecification 
         case None:
             raise FieldInvalid(
                 f"{FIELD}.source",
-                "none of weights, exported, torchscript, ensemble, input_dropout and endpoint is set; set one of them",
+                "none of `weights`, `exported`, `torchscript`, `ensemble`, `input_dropout` and `endpoint` is set; "
+                "set one of them",
             )
         case Ensemble() | InputDropout():
             check_composite(source)

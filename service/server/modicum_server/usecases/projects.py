@@ -61,12 +61,12 @@ class Projects:
             if created is not None:
                 return _there(present)
             if present is not None:
-                raise ProjectExists(f"{name}: a project with this name already exists; choose another project_id")
+                raise ProjectExists(f"{name}: a project with this name already exists; choose another `project_id`")
             if options.validate_only:
                 return Project(name=name, create_time=datetime.now(UTC))
             project = await transaction.projects.create(name, admin=principal.name)
             if project is None:
-                raise ProjectExists(f"{name}: a project with this name already exists; choose another project_id")
+                raise ProjectExists(f"{name}: a project with this name already exists; choose another `project_id`")
             await record(transaction, principal, Verb.CREATE_PROJECT, name)
             await request.remember(transaction, name)
             return project
@@ -92,5 +92,5 @@ class Projects:
 
 def _there(project: Project | None) -> Project:
     if project is None:
-        raise ProjectNotFound("the project that this request created has been deleted since; use a new request_id")
+        raise ProjectNotFound("the project that this request created has been deleted since; use a new `request_id`")
     return project

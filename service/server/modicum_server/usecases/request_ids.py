@@ -41,7 +41,7 @@ class IdentifiedRequest:
             return None
         if (remembered.method, remembered.body_digest) != (self.method, self.body_digest):
             raise RequestIdReused(
-                f"request_id {self.request_id} was used for a different {remembered.method}; use a new one"
+                f"`request_id` {self.request_id} was used for a different {remembered.method}; use a new one"
             )
         return remembered.created
 

@@ -194,7 +194,7 @@ class Reviews:
         if not candidates:
             raise ReviewImpossible(
                 f"{audit.name} has no subset of at most {fraction:g} of the pixels, so there is nothing to review; "
-                "to show larger ones, raise the largest subset (largest_fraction)"
+                "to show larger ones, raise the largest subset (`largest_fraction`)"
             )
         images = draw_images(candidates, version.class_labels, seed=asked.seed)
         return ReviewPlan(version.name, asked.search_index, asked.seed, fraction, images)

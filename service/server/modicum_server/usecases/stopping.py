@@ -44,7 +44,7 @@ def _check_limit(field: str, limit: ShareLimit, search_count: int) -> None:
     if not 0 <= limit.search_index < search_count:
         raise FieldInvalid(f"{field}.search_index", f"expected 0 to {search_count - 1}, got {limit.search_index}")
     if limit.at_most is None and limit.at_least is None:
-        raise FieldInvalid(f"{field}.at_most", "expected at_most or at_least, got neither")
+        raise FieldInvalid(f"{field}.at_most", "expected `at_most` or `at_least`, got neither")
     for name in ("at_most", "at_least"):
         if getattr(limit, name) is not None:
             check(f"{field}.{name}", getattr(limit, name), "share_limit")

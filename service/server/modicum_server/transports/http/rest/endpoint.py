@@ -58,10 +58,10 @@ class RestEndpoint:
         request = Request(scope, receive)
         path = scope["raw_path"].decode("latin-1")
         found = self.table.find(request.method, path)
-        wire = HttpWire(request, send)
         if found is not None:
-            await self._serve(found, wire)
+            await self._serve(found, HttpWire(request, send, found.route.method.descriptor.input_type))
             return
+        wire = HttpWire(request, send)
         request_id = request_id_of(wire.header(REQUEST_ID_HEADER))
         wire.identify(request_id)
         await wire.respond(self._nowhere(request.method, path, request_id))

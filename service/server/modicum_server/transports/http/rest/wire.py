@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import grpc
+from google.protobuf.descriptor import Descriptor
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from starlette.types import Message, Send
 
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.addresses import address_of
+from modicum_server.transports.http.rest.json_names import in_json_names
 from modicum_server.transports.http.rest.problems import problem_response
 from modicum_server.transports.refusals import Refusal
 from modicum_server.usecases.rules import shown
@@ -21,12 +23,13 @@ TIMEOUT_HEADER = "request-timeout"
 
 
 class HttpWire:
-    """`calls.Wire` over a request. Its whole response goes through `send`."""
+    """`calls.Wire` over a request of the kind `asked`, or of no known kind. Its whole response goes through `send`."""
 
     transport: ClassVar[str] = "rest"
 
-    def __init__(self, request: Request, send: Send) -> None:
+    def __init__(self, request: Request, send: Send, asked: Descriptor | None = None) -> None:
         self.request = request
+        self._asked = asked
         self.farewell: Callable[[Refusal], bytes] | None = None
         """Makes the end of a stream whose call is refused after it has begun. Without it, the stream breaks off."""
         self._send = send
@@ -59,11 +62,12 @@ class HttpWire:
         self._request_id = request_id
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Send a problem; a stream that has begun ends with `farewell`, or breaks off."""
+        """Send a problem in JSON's names; a stream that has begun ends with `farewell`, or breaks off."""
+        told = in_json_names(refusal, self._asked) if self._asked else refusal
         if not self._started:
-            await self.respond(problem_response(refusal))
+            await self.respond(problem_response(told))
         elif self.farewell is not None:
-            await self.send({"type": "http.response.body", "body": self.farewell(refusal)})
+            await self.send({"type": "http.response.body", "body": self.farewell(told)})
 
     def code(self) -> grpc.StatusCode:
         """Not used: over HTTP, no call ends by itself."""
