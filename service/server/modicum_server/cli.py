@@ -171,8 +171,9 @@ def worker(
 def migrate() -> None:
     """Migrate the database in MODICUM_DATABASE_URL to the schema of this release.
 
-    With MODICUM_OWNER_DATABASE_URL, it migrates as the role in that address, and gives the role in MODICUM_DATABASE_URL
-    the rights to serve. The serving role then owns no tables, and cannot change the trail (audit log).
+    If MODICUM_OWNER_DATABASE_URL is set, the command migrates as the user of Postgres in that address, and grants the
+    user in MODICUM_DATABASE_URL what the server needs. The server's user then owns no tables, and cannot change the
+    trail (audit log).
     """
     from modicum_server.store.migrate import migrate as apply
     from modicum_server.store.service_role import ServiceRoleUnfit

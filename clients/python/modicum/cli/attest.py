@@ -74,9 +74,9 @@ def attest(
             OUTPUT,
             "--summary",
             "FILE",
-            "On PASS, also write a signed summary to this .json file: an in-toto summary with the digests of the "
-            "weights and the property MODICUM_GATE_PASS, which a deployment system can require. For any other verdict, "
-            "no summary is written, and an existing one is removed.",
+            "On PASS, also write a second signed statement to this .json file, of the in-toto type svr/v0.1. It holds "
+            "the digests of the weights and the property MODICUM_GATE_PASS, which a deployment system can require. For "
+            "any other verdict, no such file is written, and an existing one is removed.",
         ),
     ] = None,
 ) -> None:

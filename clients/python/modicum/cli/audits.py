@@ -46,6 +46,9 @@ def list_audits(
 ) -> None:
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
+    The outcome is the worst of the spot test, of the counterfactual set, and of the test of edge and background, such
+    as SHORTCUT or NONE_FOUND.
+
     Audits of older releases do not store outcome and headline. For the newest 50 of them, the command reads these two
     from the result. With --json, they are left out for audits of older releases.
     """
@@ -85,8 +88,8 @@ def create(
             IMAGES,
             "--counterfactual",
             "NAME",
-            "Name of a data set of the same images without a suspected cue, or taken with another camera. Images are "
-            "paired by item name.",
+            "Name of a data set of the same images without a suspected cue, or taken with another camera. Images with "
+            "the same name in both data sets are compared.",
         ),
     ] = "",
     search: options.SearchOptions,

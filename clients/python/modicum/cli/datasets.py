@@ -51,7 +51,7 @@ def list_datasets(*, as_json: options.Json = False) -> None:
 def show(
     name: Name,
     *,
-    items: Annotated[int, option(OUTPUT, "--items", "N", "Also show the first N items.")] = 0,
+    items: Annotated[int, option(OUTPUT, "--items", "N", "Also show the first N images with their names.")] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Show a data set."""

@@ -26,8 +26,9 @@ Findings = Annotated[
         "--findings",
         "FILE",
         "The findings of the result, as `modicum artifacts download` fetches them by the `findings.digest` in RESULT. "
-        "A RESULT file without the list `rows` needs them if the policy compares with a baseline, sets another "
-        "alpha than the audit, or has a rule with `classes: all`.",
+        "Needed only if RESULT holds no findings itself, such as what `modicum audit --json` prints, and the policy "
+        "compares with a baseline, sets another alpha than the audit, or has a rule with `classes: all`. A file of "
+        "`modicum audit --output RESULT.json` holds them.",
     ),
 ]
 

@@ -27,7 +27,15 @@ def erase(
     dataset: Annotated[
         str, option(IMAGES, "--dataset", "NAME", ("A data set that holds the picture; needs --item."))
     ] = "",
-    item: Annotated[str, option(IMAGES, "--item", "NAME", "Name of the picture's item in that data set.")] = "",
+    item: Annotated[
+        str,
+        option(
+            IMAGES,
+            "--item",
+            "NAME",
+            "Name of the picture in that data set, as `modicum datasets show NAME --items N` lists it.",
+        ),
+    ] = "",
     no_wait: Annotated[
         bool,
         option(

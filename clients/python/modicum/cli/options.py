@@ -30,8 +30,8 @@ FLAG = ""
 VERSION = "MODEL/VERSION, or MODEL for its newest version that was checked and accepted (READY)."
 SERVER_CHOOSES = "With 0, the server chooses."
 WHICH_SEARCH = (
-    "Which search of the audit. 0 is the one with the first threshold. An audit with several thresholds or target "
-    "rules has more."
+    "Number of the search, from 0. An audit has one search for each threshold, in the order in which they were given. "
+    "With two target rules, those of the first rule come first. Searches at matched temperatures come last."
 )
 
 

@@ -15,7 +15,13 @@ from modicum.errors import InvalidArgument
 from modicum.gate.counting import counted
 from modicum.retention import Retention
 
-DAYS = "a number of days such as 90d, or `keep` for ever."
+DAYS = "A number of days such as 90d, or `keep` for ever."
+FINDINGS = "How long to keep the finding of each image (subset, masks and controls) after an audit. The figures stay."
+REPORTS = (
+    "How long to keep the result, from which reports are made, after an audit. Its findings are deleted with it, so "
+    "give at least as long as for --findings."
+)
+PICTURES = "How long to keep the images of a data set after the last audit that uses it."
 
 app = typer.Typer(
     cls=Group,
@@ -36,15 +42,9 @@ def show(*, as_json: options.Json = False) -> None:
 @command(app, "set")
 def set_retention(
     *,
-    findings: Annotated[
-        str, option(RUN, "--findings", "DAYS", f"How long to keep findings after an audit: {DAYS}")
-    ] = "",
-    reports: Annotated[
-        str, option(RUN, "--reports", "DAYS", f"How long to keep results and their reports: {DAYS}")
-    ] = "",
-    images: Annotated[
-        str, option(RUN, "--images", "DAYS", f"How long to keep images after their last audit: {DAYS}")
-    ] = "",
+    findings: Annotated[str, option(RUN, "--findings", "DAYS", f"{FINDINGS} {DAYS}")] = "",
+    reports: Annotated[str, option(RUN, "--reports", "DAYS", f"{REPORTS} {DAYS}")] = "",
+    images: Annotated[str, option(RUN, "--images", "DAYS", f"{PICTURES} {DAYS}")] = "",
     as_json: options.Json = False,
 ) -> None:
     """Set for how long the project keeps findings, reports and images after an audit.

@@ -26,6 +26,7 @@ ReviewName = Annotated[
     str, typer.Argument(metavar="REVIEW", help="The review: AUDIT/REVIEW, as `modicum reviews list AUDIT` shows it.")
 ]
 NO_FIGURE = "-"
+OF_PREDICTED = f"{options.WHICH_SEARCH} A review takes only searches for the predicted class."
 KINDS = {
     PictureKind.SUBSET: "subsets",
     PictureKind.RANDOM: "random pixels",
@@ -40,7 +41,7 @@ def create(
     version: Annotated[
         str, option(MODEL, "--version", "MODEL/NUMBER", "Version to review. Default: the first of the audit.")
     ] = "",
-    search: Annotated[int, option(SEARCH, "--search", "N", options.WHICH_SEARCH)] = 0,
+    search: Annotated[int, option(SEARCH, "--search", "N", OF_PREDICTED)] = 0,
     largest_fraction: Annotated[
         float,
         option(
@@ -117,7 +118,8 @@ def invite(
             RUN,
             "--name",
             "TEXT",
-            "Name of the reviewer, as `modicum reviews show` prints it. It is not shown with the answers.",
+            "Name of the reviewer. `modicum reviews show` prints it beside the number of this person's answers. The "
+            "file of answers that the page offers names no reviewer.",
         ),
     ] = "",
     again: Annotated[

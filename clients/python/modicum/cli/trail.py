@@ -62,7 +62,7 @@ def export(
         ),
     ] = 0,
 ) -> None:
-    """Print the entries as JSON lines, the oldest first, each with its hash. New ones get their hash within seconds."""
+    """Print the entries as JSON lines, the oldest first, each with its hash. A new entry appears within seconds."""
     with Client() as client:
         for entry in client.trail.export(after=after):
             line = json.dumps(entry.as_json(), ensure_ascii=False)

@@ -53,7 +53,14 @@ class SignerOptions:
         ),
     ] = None
     issuer: Annotated[
-        str | None, option(SIGNATURE, "--issuer", "URL", "The issuer of --identity. Required with --identity.")
+        str | None,
+        option(
+            SIGNATURE,
+            "--issuer",
+            "URL",
+            "Address of the sign-in service that confirmed --identity, such as "
+            "https://token.actions.githubusercontent.com for GitHub Actions. Required with --identity.",
+        ),
     ] = None
 
 
@@ -66,7 +73,12 @@ class Requirements:
     ] = None
     max_age: Annotated[
         str | None,
-        option(REQUIREMENTS, "--max-age", "DAYS", "How old the verdict may be, such as 30d. Counts days in UTC."),
+        option(
+            REQUIREMENTS,
+            "--max-age",
+            "DAYS",
+            "The verdict must be at most this many days old, such as 30d. The date of the audit does not count.",
+        ),
     ] = None
     model_signature: Annotated[
         Path | None,
