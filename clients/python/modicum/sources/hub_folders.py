@@ -21,9 +21,10 @@ from modicum.sources.configurations import (
 )
 from modicum.sources.contents import Content, file_content
 from modicum.sources.folder_json import json_object
-from modicum.sources.hub_inputs import InputUnknown, timm_input, transformers_input
+from modicum.sources.hub_inputs import InputUnknown, timm_input
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.lfs import is_pointer, pointer_text
+from modicum.sources.network_sizes import NetworkSize, fitting_input, network_size
 from modicum.sources.shards import INDEX, joined_shards, require_whole
 
 CONFIGURATION = "config.json"
@@ -65,7 +66,8 @@ class HubFolder:
     """What a folder says of its model. `input` is None if it is not known, and `input_unknown` then says why.
 
     `input_file` is the name of the file that says it. `labels_unknown` says why the names of the classes cannot be
-    taken; it is empty if they can, or if there are none.
+    taken; it is empty if they can, or if there are none. `network` is the size of pictures that the network takes, if
+    its configuration says so.
     """
 
     path: Path
@@ -76,6 +78,7 @@ class HubFolder:
     input_file: str
     labels: tuple[str, ...]
     labels_unknown: str = ""
+    network: NetworkSize | None = None
 
     def required_labels(self) -> tuple[str, ...]:
         """The names of the classes; none if the folder has none.
@@ -194,8 +197,9 @@ def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
     channels = values.get("num_channels", 3)
     if not isinstance(channels, int):
         raise ModelFolderRefused(f"{where}: num_channels: expected a whole number, got {printable(str(channels)[:64])}")
-    given, unknown, file = _transformers_input(path, channels)
-    return HubFolder(path, f"{TRANSFORMERS}{kind}", configuration, given, unknown, file, _told(labels), labels_unknown)
+    network, architecture = network_size(values), f"{TRANSFORMERS}{kind}"
+    given, unknown, file = _transformers_input(path, channels, network)
+    return HubFolder(path, architecture, configuration, given, unknown, file, _told(labels), labels_unknown, network)
 
 
 def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
@@ -227,7 +231,9 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
         )
 
 
-def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification | None, str, str]:
+def _transformers_input(
+    path: Path, channels: int, network: NetworkSize | None
+) -> tuple[InputSpecification | None, str, str]:
     """The input specification, or why it is not known, and the name of the file that says it."""
     values: Any
     try:
@@ -241,7 +247,7 @@ def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification |
                 "processor beside the model, or give --input: a built-in name or a file"
             )
             return None, missing, ""
-        return transformers_input(values, channels), "", where.name
+        return fitting_input(values, channels, network), "", where.name
     except InputUnknown as error:
         return None, f"{where}: {error}", where.name
 

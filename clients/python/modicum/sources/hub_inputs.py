@@ -253,6 +253,12 @@ def _processor(values: Mapping[str, Any], channels: int) -> str:
     return kind
 
 
+def crops(values: Mapping[str, Any]) -> bool:
+    """Whether `crop_size` decides the size of the pictures; otherwise `size` does."""
+    kind, _ = _kind(values)
+    return kind != "ConvNext" and bool(values.get("do_center_crop", kind not in UNCROPPED))
+
+
 def _framing(kind: str, values: Mapping[str, Any], channels: int) -> tuple[int, int, int, bool]:
     """Height and width of what the model sees, the length to resize to (0: to these), and whether both sides are."""
     shorter, both = _size(kind, values)
@@ -262,13 +268,12 @@ def _framing(kind: str, values: Mapping[str, Any], channels: int) -> tuple[int, 
         shorter = int(LEVIT_GROWTH * shorter)
     if kind == "PoolFormer" and values.get("crop_pct") is not None:
         shorter, both = int((shorter or min(both)) / _crop_share(values, 1)), (0, 0)
-    crops = values.get("do_center_crop", kind not in UNCROPPED)
-    if not crops and shorter:
+    if shorter and not crops(values):
         raise InputUnknown(
             "size: pictures keep their shape and are not cropped, so their sizes differ. "
             f"{_prepared(values, channels, 'resize as the processor does, then pad or crop')}"
         )
-    if not crops:
+    if not crops(values):
         return (*both, 0, True)
     height, width = _crop_size(values)
     if both == (height, width):

@@ -65,11 +65,12 @@ class ModelFile:
         """The input specification: the given one, or that of the folder.
 
         Raises:
-            InvalidArgument: the given one is not valid, or none is given for a model that is not a folder.
+            InvalidArgument: the given one is not valid or of another size than the network takes, or none is given for
+                a model that is not a folder.
             ModelFolderRefused: none is given, and that of the folder cannot be followed.
         """
         if given is not None:
-            return input_specification(given)
+            return self._given_input(given)
         if self.folder is None:
             raise InvalidArgument(
                 f"input: expected {EXPECTED_INPUT}, because {self.path.name} does not say how its images are "
@@ -77,6 +78,12 @@ class ModelFile:
                 reason="INPUT_MISSING",
             )
         return self.folder.required_input()
+
+    def _given_input(self, given: str | Path | InputSpecification) -> InputSpecification:
+        specification = input_specification(given)
+        if self.folder is not None and self.folder.network is not None:
+            self.folder.network.refuse_other(specification, self.folder.path / CONFIGURATION)
+        return specification
 
     def labels(self, given: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         """The names of the classes: the given ones, or else those of the folder.
