@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,14 +86,14 @@ async def served(folder: Path, **settings: str) -> AsyncIterator[Site]:
 
 
 @asynccontextmanager
-async def beside(folder: Path, site: Site, **settings: str) -> AsyncIterator[str]:
-    """Serve the same database and artifacts by one more process while the context is open; yields its gRPC address."""
+async def beside(folder: Path, site: Site, **settings: str) -> AsyncIterator[Site]:
+    """Serve the same database and artifacts by one more process while the context is open."""
     environment = {**_environment(site.database_url, folder, site.certificate), **settings}
     more = folder / "beside"
     more.mkdir()
     process, ready = await _started(more, environment)
     try:
-        yield ready["grpc_address"]
+        yield replace(site, grpc_address=ready["grpc_address"], http_address=ready["http_address"], pid=process.pid)
     finally:
         await _stopped(process)
 

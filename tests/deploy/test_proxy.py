@@ -1,16 +1,13 @@
 """The configuration of nginx that `deploy/proxy` has, in a real nginx before a real API behind TLS."""
 
-import asyncio
 import contextlib
 import os
 import re
-import signal
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,26 +21,14 @@ from modicum.v1 import model_service_pb2 as models
 from modicum.v1 import model_service_pb2_grpc
 from PIL import Image
 
+from benchmarks.attack.frames import BEGIN, FLOODS
+from benchmarks.attack.proxy import FILES, PROGRAMS, SHIPPED, proxied
+from benchmarks.attack.relay import relayed
 from benchmarks.attack.site import TEAM, Site, served
 from tests import machine
 from tests.deploy.dockerfile_reading import REPOSITORY
-from tests.deploy.http2_floods import BEGIN, FLOODS
-from tests.ports import free_port
-from tests.waiting import eventually
 
-SHIPPED = REPOSITORY / "deploy" / "proxy"
-FILES = ("modicum.conf", "loopback.conf")
-"""What the page copies onto a machine."""
 PAGE = REPOSITORY / "docs" / "how-to" / "put-a-proxy-in-front.md"
-MAIN = """{user}daemon off; worker_processes 1; pid nginx.pid; error_log stderr warn;
-events {{ worker_connections 1024; }}
-http {{
-  client_body_temp_path body; proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  include modicum.conf;
-  include loopback.conf;
-}}
-"""
 HERE, CALLERS, SPOOFED = "127.0.0.1", ("127.0.0.2", "127.0.0.3"), "203.0.113.9"
 """Where nginx and the API are, from where callers call, and where one of them says to be."""
 CONNECTIONS = 10
@@ -87,54 +72,15 @@ class Front:
         return said
 
 
-@contextlib.contextmanager
-def nginx(folder: Path, site: Site) -> Iterator[Front]:
-    """The configuration of the repository, with addresses and certificate of this API, in a real nginx."""
-    program = machine.program("nginx", "/usr/sbin/nginx", package="nginx-light")
-    grpc_port, http_port = free_port(), free_port()
-    places = {
-        "listen 7400 ": f"listen 127.0.0.1:{grpc_port} ",
-        "listen 7401 ": f"listen 127.0.0.1:{http_port} ",
-        "127.0.0.1:7500": site.grpc_address,
-        "127.0.0.1:7501": site.http_address,
-        "/etc/modicum/tls/tls.crt": str(site.certificate),
-        "/etc/modicum/tls/tls.key": str(site.certificate.with_name("key.pem")),
-    }
-    _write(folder, places)
-    (folder / "nginx.conf").write_text(MAIN.format(user="user root; " if os.geteuid() == 0 else ""))
-    with subprocess.Popen([program, "-p", str(folder), "-c", "nginx.conf"]) as process:
-        eventually(lambda: _listens(grpc_port) and _listens(http_port), "nginx to listen")
-        try:
-            yield Front(f"127.0.0.1:{grpc_port}", f"127.0.0.1:{http_port}", site)
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-
-def _write(folder: Path, places: Mapping[str, str]) -> None:
-    """Write the shipped files with other places in them, each of which must have been there."""
-    texts = {name: (SHIPPED / name).read_text() for name in FILES}
-    for shipped, here in places.items():
-        assert shipped in "".join(texts.values()), f"{SHIPPED} has no {shipped!r}"
-        texts = {name: text.replace(shipped, here) for name, text in texts.items()}
-    folder.mkdir()
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def front():
+    program = machine.program(*PROGRAMS, package="nginx-light")
     with tempfile.TemporaryDirectory(prefix="modicum-proxy-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # Postgres of another user lies below it
         async with served(folder, MODICUM_TRUSTED_PROXIES=HERE) as site:
-            with nginx(folder / "nginx", site) as before:
-                yield before
+            with proxied(program, folder / "nginx", [site]) as proxy:
+                yield Front(proxy.grpc_address, proxy.http_address, site)
 
 
 def test_a_watch_and_an_upload_go_through_the_proxy(front, tmp_path):
@@ -190,32 +136,15 @@ def rest(front: Front, token: str = "", address: str = HERE) -> httpx.Client:
 
 
 async def _create_by_grpc(front: Front, caller: str, name: str) -> None:
-    """Create a model from an address of loopback. gRPC cannot choose one, so its connection is carried from there."""
-    host, port = front.grpc_address.split(":")
-    carried = asyncio.Event()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, forth = await asyncio.open_connection(host, int(port), local_addr=(caller, 0))
-        await asyncio.gather(_pump(reader, forth), _pump(back, writer))
-        carried.set()
-
+    """Create a model from an address of loopback."""
     credentials = grpc.ssl_channel_credentials(front.site.certificate.read_bytes())
     metadata = (("authorization", f"Bearer {front.site.tokens[TEAM]}"), ("x-forwarded-for", SPOOFED))
-    async with await asyncio.start_server(carry, HERE, 0) as server:
-        place = f"{HERE}:{server.sockets[0].getsockname()[1]}"
-        async with grpc.aio.secure_channel(place, credentials) as channel:
-            request = models.CreateModelRequest(parent=TEAM, model_id=name)
-            await model_service_pb2_grpc.ModelServiceStub(channel).CreateModel(request, metadata=metadata)
-        await carried.wait()
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await source.read(65_536):
-            sink.write(data)
-    sink.close()
-    with contextlib.suppress(ConnectionError):
-        await sink.wait_closed()
+    async with (
+        relayed(front.grpc_address, caller) as place,
+        grpc.aio.secure_channel(place, credentials) as channel,
+    ):
+        request = models.CreateModelRequest(parent=TEAM, model_id=name)
+        await model_service_pb2_grpc.ModelServiceStub(channel).CreateModel(request, metadata=metadata)
 
 
 @pytest.mark.parametrize("flood", FLOODS)

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tests.deploy.http2_floods import BEGIN, settings
+from benchmarks.attack.frames import BEGIN, settings
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 CONNECTIONS = 20

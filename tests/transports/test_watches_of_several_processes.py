@@ -57,7 +57,7 @@ async def test_crowds_of_watches_at_two_processes_leave_other_teams_their_calls(
     async with served(folder, **SETTINGS) as first, AsyncExitStack() as stack:
         second = await stack.enter_async_context(site.beside(folder, first, **SETTINGS))
         certificate = first.certificate.read_bytes()
-        for address in (first.grpc_address, second):
+        for address in (first.grpc_address, second.grpc_address):
             principals = (first.tokens[MALLORY], first.viewer)
             stubs = [await stack.enter_async_context(caller(address, certificate, one)) for one in principals]
             crowd = [begun(stub, first.audits[MALLORY]) for _ in range(CROWD) for stub in stubs]
