@@ -1,13 +1,12 @@
 """`python -m benchmarks.attack watches bodies` attacks with each of these parts by itself, and prints what that did."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from benchmarks.attack.run import ALONE_SECONDS, SIZES, alone
 
-PARTS = tuple(asdict(SIZES))
+PARTS = SIZES.parts()
 
 
 def main(

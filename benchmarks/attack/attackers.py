@@ -12,10 +12,11 @@ import os
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ import grpc.aio
 from modicum.v1 import audit_service_pb2
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum_server.processes.file_limits import raise_open_files
+
+from benchmarks.attack.frames import BEGIN, FLOODS
+from benchmarks.attack.relay import relayed
 
 #: The first byte of a TLS handshake. Nothing comes after it.
 BEGUN = b"\x16"
@@ -32,6 +36,10 @@ BODY_BYTES, PIECE = 4_000_000, bytes(65_536)
 PAUSE_SECONDS = 5.0
 #: How long a download waits without reading, and a request for its reply.
 SILENT_SECONDS = 90.0
+#: The most that a connection of a flood of frames sends before it pauses.
+FLOOD_BYTES = 8 * 1024**2
+#: Not a message of any kind: field 15 ends in the midst of its length.
+BROKEN, BROKEN_CODES = b"\x7a\xff", {"INVALID_ARGUMENT", "INTERNAL"}
 #: What calls over gRPC has so many connections.
 CONNECTIONS = 10
 #: How long at most the attack goes on for the outcomes that its plan waits for.
@@ -39,11 +47,16 @@ MOST_WAITED_SECONDS = 300.0
 #: As far below everything else as a process can go by `nice`.
 LOWEST_PRIORITY = 19
 Tally = dict[str, Counter[str]]
+#: Its name, how many of it go on at once, and what each does again and again.
+Part = tuple[str, int, Callable[[], Awaitable[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many at once of each part: handshakes at each door, bodies, watches, downloads, guesses, callers."""
+    """How many at once of each part: handshakes at each door, bodies, watches, downloads, guesses, callers.
+
+    `frames`: connections that flood the gRPC port with frames of HTTP/2. `broken`: callers that send invalid messages.
+    """
 
     silent: int
     bodies: int
@@ -51,6 +64,12 @@ class Sizes:
     downloads: int
     guesses: int
     calls: int
+    frames: int = 0
+    broken: int = 0
+
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of the parts that there are."""
+        return tuple(name for name, count in asdict(self).items() if count)
 
     def only(self, part: str) -> "Sizes":
         """Return these with one part alone, by its name."""
@@ -61,7 +80,8 @@ class Sizes:
 class Plan:
     """Whom to attack, by addresses and the file of its certificate, and with which tokens of one project.
 
-    `awaited` names an outcome for some parts. The attack does not end before each of these parts has met its outcome.
+    `source` is the address of loopback from which it connects, if not the usual one. `awaited` names an outcome for
+    some parts. The attack does not end before each of these parts has met its outcome.
     """
 
     grpc_address: str
@@ -73,6 +93,7 @@ class Plan:
     audit: str
     artifact: str
     sizes: Sizes
+    source: str = ""
     awaited: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
@@ -92,31 +113,19 @@ class Attackers:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._tls = ssl.create_default_context(cafile=plan.certificate)
+        self._http2 = ssl.create_default_context(cafile=plan.certificate)
+        self._http2.set_alpn_protocols(["h2"])
+        self._floods = cycle(FLOODS)
         self.tally: Tally = {}
         self._awaited = set(plan.awaited.items())
         self._all_met = asyncio.Event()
 
     async def attack(self, told_to_end: Awaitable[object]) -> None:
         """Attack until `told_to_end` is done and what the plan waits for has happened."""
-        sizes, plan = self._plan.sizes, self._plan
-        parts: list[tuple[str, int, Callable[[], Awaitable[str]]]] = [
-            ("silent, HTTP", sizes.silent, partial(self._silent, plan.http_address)),
-            ("silent, gRPC", sizes.silent, partial(self._silent, plan.grpc_address)),
-            ("bodies of a viewer", sizes.bodies // 2, partial(self._body, plan.viewer)),
-            ("bodies of an auditor", sizes.bodies - sizes.bodies // 2, partial(self._body, plan.auditor)),
-            ("downloads", sizes.downloads, self._download),
-            ("guesses, HTTP", sizes.guesses // 2, self._guess),
-        ]
-        async with AsyncExitStack() as opened:
-            stubs = [AuditServiceStub(await opened.enter_async_context(self._channel())) for _ in range(CONNECTIONS)]
-            watches = sizes.watches // CONNECTIONS
-            parts += [("watches", watches, partial(self._watch, stub)) for stub in stubs]
-            guesses = sizes.guesses - sizes.guesses // 2
-            parts.append(("guesses, gRPC", guesses, partial(self._guess_by_grpc, stubs[0])))
-            parts += [("calls", sizes.calls // CONNECTIONS, partial(self._call_on, stub)) for stub in stubs]
+        async with self._channels() as channels:
             tasks = [
                 asyncio.create_task(self._again_and_again(name, part))
-                for name, count, part in parts
+                for name, count, part in [*self._without_grpc(), *self._by_grpc(channels)]
                 for _ in range(count)
             ]
             await told_to_end
@@ -124,6 +133,24 @@ class Attackers:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _without_grpc(self) -> Iterator[Part]:
+        sizes, plan = self._plan.sizes, self._plan
+        yield "silent, HTTP", sizes.silent, partial(self._silent, plan.http_address)
+        yield "silent, gRPC", sizes.silent, partial(self._silent, plan.grpc_address)
+        yield "bodies of a viewer", sizes.bodies // 2, partial(self._body, plan.viewer)
+        yield "bodies of an auditor", sizes.bodies - sizes.bodies // 2, partial(self._body, plan.auditor)
+        yield "downloads", sizes.downloads, self._download
+        yield "guesses, HTTP", sizes.guesses // 2, self._guess
+        yield "frames", sizes.frames, self._frames
+
+    def _by_grpc(self, channels: Sequence[grpc.aio.Channel]) -> Iterator[Part]:
+        sizes, stubs = self._plan.sizes, [AuditServiceStub(channel) for channel in channels]
+        yield "guesses, gRPC", sizes.guesses - sizes.guesses // 2, partial(self._guess_by_grpc, stubs[0])
+        for channel, stub in zip(channels, stubs, strict=True):
+            yield "watches", sizes.watches // CONNECTIONS, partial(self._watch, stub)
+            yield "calls", sizes.calls // CONNECTIONS, partial(self._call_on, stub)
+            yield "broken", sizes.broken // CONNECTIONS, partial(self._break, channel)
 
     async def _wait_for_what_is_awaited(self) -> None:
         if self._awaited:
@@ -146,9 +173,15 @@ class Attackers:
             self._count(name, outcome)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _silent(self, address: str) -> str:
+    async def _connected(
+        self, address: str, tls: ssl.SSLContext | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = address.rsplit(":", 1)
-        reader, writer = await asyncio.open_connection(host, int(port))
+        local = (self._plan.source, 0) if self._plan.source else None
+        return await asyncio.open_connection(host, int(port), ssl=tls, local_addr=local, limit=1024)
+
+    async def _silent(self, address: str) -> str:
+        reader, writer = await self._connected(address)
         try:
             writer.write(BEGUN)
             await reader.read()
@@ -204,8 +237,8 @@ class Attackers:
     @asynccontextmanager
     async def _asked(self, verb: str, path: str, token: str, length: int = 0) -> Any:
         """Connect, send the head of a request, and yield both ends."""
-        host, port = self._plan.http_address.rsplit(":", 1)
-        reader, writer = await asyncio.open_connection(host, int(port), ssl=self._tls, limit=1024)
+        host = self._plan.http_address.rsplit(":", 1)[0]
+        reader, writer = await self._connected(self._plan.http_address, self._tls)
         try:
             head = f"{verb} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
             body = f"Content-Type: application/json\r\nContent-Length: {length}\r\n" if length else ""
@@ -214,12 +247,37 @@ class Attackers:
         finally:
             writer.transport.abort()
 
+    async def _frames(self) -> str:
+        """Send the next kind of frames on one connection until it is closed or enough was sent."""
+        flood = next(self._floods)
+        _, writer = await self._connected(self._plan.grpc_address, self._http2)
+        try:
+            await _send_frames(writer, FLOODS[flood]())
+        except OSError:
+            return f"{flood}, closed"
+        finally:
+            writer.transport.abort()
+        return f"{flood}, all sent"
+
+    async def _break(self, channel: grpc.aio.Channel) -> str:
+        """Call with bytes that are not a message, again and again until they are refused as such no more."""
+        call = channel.unary_unary("/modicum.v1.AuditService/ListAudits")
+        while (code := await _code(call(BROKEN, metadata=_metadata(self._plan.viewer), timeout=SILENT_SECONDS))) in (
+            BROKEN_CODES
+        ):
+            self._count("broken", code)
+        return code
+
     @asynccontextmanager
-    async def _channel(self) -> Any:
+    async def _channels(self) -> AsyncIterator[list[grpc.aio.Channel]]:
+        address = self._plan.grpc_address
         credentials = grpc.ssl_channel_credentials(Path(self._plan.certificate).read_bytes())
         separate = (("grpc.use_local_subchannel_pool", 1),)  # equal channels would share a connection
-        async with grpc.aio.secure_channel(self._plan.grpc_address, credentials, separate) as channel:
-            yield channel
+        async with AsyncExitStack() as opened:
+            if self._plan.source:
+                address = await opened.enter_async_context(relayed(address, self._plan.source))
+            channels = [grpc.aio.secure_channel(address, credentials, separate) for _ in range(CONNECTIONS)]
+            yield [await opened.enter_async_context(channel) for channel in channels]
 
 
 async def _send_most(writer: asyncio.StreamWriter) -> None:
@@ -227,6 +285,19 @@ async def _send_most(writer: asyncio.StreamWriter) -> None:
     for _ in range(BODY_BYTES // len(PIECE)):
         writer.write(PIECE)
         await writer.drain()
+
+
+async def _send_frames(writer: asyncio.StreamWriter, pieces: Iterable[bytes]) -> None:
+    """Send as much of a flood as one connection may."""
+    writer.write(BEGIN)
+    await writer.drain()
+    sent = 0
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        sent += len(piece)
+        if sent >= FLOOD_BYTES:
+            return
 
 
 async def _status(reader: asyncio.StreamReader) -> str:

@@ -106,7 +106,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     """Attack a server with its default settings: with all parts, and with each by itself. Return JSON values."""
     sizes, (before, during) = (QUICK_SIZES, QUICK_SECONDS) if quick else (SIZES, SECONDS)
     together = asyncio.run(attacked(sizes, before_seconds=before, during_seconds=during))
-    return {**together, "alone": {part: alone(part, sizes, *ALONE_SECONDS) for part in asdict(sizes)}}
+    return {**together, "alone": {part: alone(part, sizes, *ALONE_SECONDS) for part in sizes.parts()}}
 
 
 def alone(part: str, sizes: Sizes, before_seconds: float, during_seconds: float) -> dict[str, Any]:

@@ -1,43 +1,23 @@
 """An outsider with two tokens, of a viewer and an auditor of one project, at every operation that names another one.
 
-The operations are those of the OpenAPI document. tests/rest/test_isolation.py sends whole requests of an admin.
+The operations are those of `benchmarks.attack.probe`. tests/rest/test_isolation.py sends whole requests of an admin.
 """
 
 import asyncio
 import json
 import re
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from modicum_server.domain.projects import Role
-from modicum_server.transports.http.rest.openapi.document import document
 
+from benchmarks.attack.probe import BODIES, NOWHERE, WITHOUT_A_TOKEN, operations, path_in, plain, sent_with
 from tests.rest.both_doors_walk import RESULT
 from tests.rest.rest_stage import PROJECT, TOKENS, Reply, Rest, Served
 from tests.tokens import add_token
 
-OURS, NOWHERE = "projects/strangers", "projects/nowhere"
+OURS = "projects/strangers"
 ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
-#: Takes no token, and says of every project alike that the identity token is not good; tests/rest/test_trust.py.
-WITHOUT_A_TOKEN = {"/v1/{project}:exchangeToken"}
-#: A body with which the operation would do something for a member, where an empty one is refused for its form.
-BODIES: dict[str, dict[str, Any]] = {
-    ":setRole": {"role": "ROLE_ADMIN"},
-    ":setRetention": {"retention": {"findingsDays": 1}},
-    ":findMissing": {"digests": ["0" * 64]},
-    ":judge": {"policy": "version: 1\nrules: {spot: off, accuracy: {min: 0.9}}\n"},
-}
-
-
-def operations() -> list[tuple[str, str]]:
-    """Each operation below a project: its verb, and its path with the project's whole name as one variable."""
-    return [
-        (verb.upper(), path.replace("projects/{project}", "{project}"))
-        for path, verbs in document()["paths"].items()
-        for verb in verbs
-        if "projects/{project}" in path
-    ]
 
 
 def token(role: str) -> str:
@@ -65,24 +45,10 @@ async def theirs(served: Served) -> dict[str, str]:
     return {**ids, **others, "erasure": "1", "review": "1", "trustRule": "main"}
 
 
-def path_in(template: str, project: str, ids: dict[str, str]) -> str:
-    return re.sub(
-        r"\{(\w+)\}", lambda found: project if found[1] == "project" else quote(ids[found[1]], safe=""), template
-    )
-
-
 async def asked(served: Served, role: str, verb: str, path: str) -> Reply:
-    rest, action = Rest(served.http_port, token(role), as_described=False), f":{path.rpartition(':')[2]}"
-    raw = b"ab" if path.endswith("/artifacts") or (verb == "PUT") else None
-    body = None if verb in {"GET", "DELETE"} or raw else BODIES.get(action, {})
-    return await rest.ask(verb, path, body, raw=raw)
-
-
-def plain(reply: Reply, project: str) -> Any:
-    """What a reply says, without the request's id, and with the project named alike."""
-    said = json.loads(reply.body) if reply.body else {}
-    said.pop("request_id", None)
-    return json.loads(json.dumps(said).replace(project, "projects/P"))
+    rest, sent = Rest(served.http_port, token(role), as_described=False), sent_with(verb, path)
+    raw = sent if isinstance(sent, bytes) else None
+    return await rest.ask(verb, path, None if raw else sent, raw=raw)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -94,7 +60,7 @@ async def test_every_operation_on_another_project_answers_as_for_one_that_does_n
         here, nowhere = [
             await asked(served, role, verb, path_in(template, project, theirs)) for project in (PROJECT, NOWHERE)
         ]
-        assert plain(here, PROJECT) == plain(nowhere, NOWHERE), (verb, template)
+        assert plain(here.body, PROJECT) == plain(nowhere.body, NOWHERE), (verb, template)
         assert here.status in {400, 404}, (verb, template, here)
         assert here.status == 404 or "field" in json.dumps(here.json), (verb, template, here.json)
         seen += here.status == 404
@@ -118,9 +84,8 @@ async def test_what_another_project_has_is_not_found_in_ones_own(served, theirs)
 
 def in_words(reply: Reply, ids: dict[str, str]) -> str:
     """What a reply says, with ids named alike."""
-    return re.sub(
-        rf"\b({'|'.join(sorted(map(re.escape, ids.values()), key=len, reverse=True))})\b", "ID", str(plain(reply, OURS))
-    )
+    longest_first = sorted(map(re.escape, ids.values()), key=len, reverse=True)
+    return re.sub(rf"\b({'|'.join(longest_first)})\b", "ID", str(plain(reply.body, OURS)))
 
 
 @pytest.mark.parametrize("role", ROLES)
