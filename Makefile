@@ -76,8 +76,8 @@ proto: $(PROTO_VENV)/.installed ## generate the code of the API contract and of 
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 	$(BIN)/modicum-server migrate
 
-bench: setup ## measure: PART=search|service|arithmetic|memory|load|growth|attack|report|upload|trust|gate|paper, QUICK=1, ONLY=gradient-free (of search), MODICUM_BENCH_DATA=DIR
-	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+bench: setup ## measure: PART=search|service|arithmetic|memory|load|growth|attack|report|upload|hashing|trust|gate|paper|attack-hour, MINUTES=60 (of attack-hour), QUICK=1, ONLY=gradient-free (of search), MODICUM_BENCH_DATA=DIR
+	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -14,6 +14,7 @@ from benchmarks import (
     trust_tables,
     upload_tables,
 )
+from benchmarks.attack import hour_picture, hour_tables
 from benchmarks.attack import tables as attack_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
@@ -30,7 +31,8 @@ INTRODUCTION = """# Benchmarks
 
 `make bench` writes this page. It measures on the machine where it runs.
 `PART=search|service|arithmetic|memory|load|growth|attack|report|upload|hashing|trust|gate` runs one part, and
-`QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md).
+`QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md). `PART=attack-hour MINUTES=60`
+attacks for 60 minutes, and needs nginx. It runs only if you name it.
 `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
 `cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
 
@@ -48,6 +50,7 @@ QUICK = {
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
     "arithmetic": "Run with `QUICK=1`: ten images, on which nothing can be chosen; the full run has a hundred.\n",
     "attack": "Run with `QUICK=1`: a smaller and shorter attack.\n",
+    "attack-hour": "Run with `QUICK=1`: smaller parts.\n",
     "growth": "Run with `QUICK=1`: the larger audit has 100,000 items, not 1,000,000.\n",
     "report": "Run with `QUICK=1`: 200 images, not 1,000.\n",
     "upload": "Run with `QUICK=1`: 1,000 files, not 10,000.\n",
@@ -66,10 +69,12 @@ def write_page(
     into: Path,
     planted: KeptRows = NO_ROWS,
 ) -> None:
-    """Write the page and its picture below the folder `into`."""
+    """Write the page and its pictures below the folder `into`."""
     subjects = results["parts"].get("search", {}).get("subjects", [])
     if subjects:
         draw(subjects, into / PICTURE)
+    if "attack-hour" in results["parts"]:
+        hour_picture.draw(results["parts"]["attack-hour"]["rows"], into / hour_picture.PICTURE)
     page = into / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(page_text(results, exact, planted), encoding="utf-8")
@@ -94,6 +99,7 @@ def page_text(
         *_section("load", "## Load", parts, load_tables.load),
         *_section("growth", "## Large audits", parts, growth_tables.growth),
         *_section("attack", "## Under attack", parts, attack_tables.attack),
+        *_section("attack-hour", "## Under a long attack", parts, hour_tables.attack_hour),
         *_section("report", "## The report", parts, report_tables.report),
         *_section("upload", "## Uploads", parts, upload_tables.upload),
         *_section("hashing", "## Hashing", parts, hashing_tables.hashing),
@@ -109,6 +115,7 @@ def _further_budgets(parts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     yield from load_tables.budgets(parts.get("load"))
     yield from growth_tables.budgets(parts.get("growth"))
     yield from attack_tables.budgets(parts.get("attack"))
+    yield from hour_tables.budgets(parts.get("attack-hour"))
     yield from report_tables.budgets(parts.get("report"))
     yield from upload_tables.budgets(parts.get("upload"))
 

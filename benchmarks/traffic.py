@@ -106,7 +106,7 @@ async def request_audits(
 
     async def one_after_another() -> None:
         for tenant, seed in waiting:
-            request = _create_request(tenant, demand, seed)
+            request = create_request(tenant, demand, seed)
             audit = await timed(timings, "CreateAudit", door.call(door.audits.CreateAudit, request))
             names[tenant.project].append(audit.name)
 
@@ -114,9 +114,10 @@ async def request_audits(
     return names
 
 
-def _create_request(
+def create_request(
     tenant: Tenant, demand: Demand, seed: int, *, dry: bool = False
 ) -> audit_service_pb2.CreateAuditRequest:
+    """Return a request for an audit of the tenant's."""
     return audit_service_pb2.CreateAuditRequest(
         parent=tenant.project,
         audit=audit_pb2.Audit(specification=demand.specification(tenant, seed)),
@@ -172,7 +173,7 @@ async def call_on(door: Door, tenant: Tenant, demand: Demand, name: str, timings
         ),
         "ListFindings": lambda: door.call(audits.ListFindings, audit_service_pb2.ListFindingsRequest(parent=name)),
         "CreateAudit, validate_only": lambda: door.call(
-            audits.CreateAudit, _create_request(tenant, demand, UNUSED_SEED, dry=True)
+            audits.CreateAudit, create_request(tenant, demand, UNUSED_SEED, dry=True)
         ),
         "GetDataset": lambda: door.call(
             door.datasets.GetDataset, dataset_service_pb2.GetDatasetRequest(name=tenant.dataset)

@@ -3,7 +3,6 @@
 The operations are those of the OpenAPI document.
 """
 
-import asyncio
 import http.client
 import json
 import re
@@ -62,9 +61,9 @@ def path_in(template: str, project: str, ids: Mapping[str, str]) -> str:
 
 def sent_with(verb: str, path: str) -> Mapping[str, Any] | bytes | None:
     """Return what is sent: an object as JSON, bytes as they are, or nothing."""
-    if path.endswith("/artifacts") or verb == "PUT":
-        return b"ab"
-    return None if verb in {"GET", "DELETE"} else BODIES.get(f":{path.rpartition(':')[2]}", {})
+    if verb in {"GET", "DELETE"}:
+        return None
+    return b"ab" if path.endswith("/artifacts") or verb == "PUT" else BODIES.get(f":{path.rpartition(':')[2]}", {})
 
 
 def plain(body: bytes, project: str) -> Any:
@@ -74,13 +73,12 @@ def plain(body: bytes, project: str) -> Any:
     return json.loads(json.dumps(said).replace(project, "projects/P"))
 
 
-async def probe(site: Site, tokens: Sequence[str]) -> Probed:
-    """Call every operation on the team's project and on one that does not exist; any difference shows something."""
-    return await asyncio.to_thread(_probe, site, tokens)
+def probe(site: Site, tokens: Sequence[str], ids: Mapping[str, str]) -> Probed:
+    """Call every operation on the team's project and on one that does not exist; any difference shows something.
 
-
-def _probe(site: Site, tokens: Sequence[str]) -> Probed:
-    probed, ids = Probed(), _ids_of(site)
+    `ids` are those of what the team has, by the variables of paths.
+    """
+    probed = Probed()
     for verb, template in operations():
         if template in WITHOUT_A_TOKEN:
             continue
@@ -92,7 +90,7 @@ def _probe(site: Site, tokens: Sequence[str]) -> Probed:
     return probed
 
 
-def _ids_of(site: Site) -> dict[str, str]:
+def ids_of_the_team(site: Site) -> dict[str, str]:
     """Return names of what the team has. It has no verdict, hold, erasure, review, finding and trust rule."""
     made = {"audit": site.audits[TEAM].rpartition("/")[2], "model": "net", "version": "1", "dataset": "photos"}
     listed = {kind: _first(site, f"{kind}s") for kind in ("artifact", "token")}

@@ -7,15 +7,18 @@ of the attack is measured by itself, too, with a server of its own.
 
 import asyncio
 import json
+import secrets
 import ssl
 import sys
 import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
+from itertools import cycle
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +32,7 @@ from benchmarks.attack.attackers import Plan, Sizes
 from benchmarks.attack.site import MALLORY, TEAM, Site, served
 from benchmarks.load_figures import quantiles
 from benchmarks.local_server import FOLDER_MODE
-from benchmarks.traffic import Timings, no_timings, timed
+from benchmarks.traffic import Demand, Tenant, Timings, create_request, no_timings, timed
 
 MEBIBYTE = 1024**2
 SIZES = Sizes(silent=1_000, bodies=250, watches=2_000, downloads=100, guesses=50, calls=100)
@@ -43,6 +46,12 @@ ATTACH_SECONDS = 5.0
 #: After the attack, the memory that stays is looked at once this long has passed: no connection of it lives longer.
 AFTER_SECONDS = 20.0
 PAUSE_SECONDS, SAMPLE_SECONDS, CALL_SECONDS = 0.05, 0.25, 60.0
+#: How often the other team begins a call where it calls steadily.
+STEADY_SECONDS = 0.25
+SMALL_AUDIT, SEED_BITS = "CreateAudit and CancelAudit", 31
+TENANT = Tenant(TEAM, f"{TEAM}/models/net/versions/1", f"{TEAM}/datasets/photos", audits=0, seed=0)
+DEMAND = Demand(threshold=0.9, passes=100)
+Calls = Mapping[str, Callable[[], Awaitable[Any]]]
 NOTHING_AWAITED: Mapping[str, str] = MappingProxyType({})
 ATTACKERS = ("-m", "benchmarks.attack.attackers")
 
@@ -76,22 +85,44 @@ class Team:
     async def call(self, seconds: float) -> None:
         """Call one after another for so long."""
         end = time.monotonic() + seconds
+        async with self._calls() as calls:
+            while time.monotonic() < end:
+                for name, call in calls.items():
+                    await self._timed(name, call())
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def call_steadily(self, seconds: float) -> None:
+        """Begin a call every `STEADY_SECONDS`, each kind in turn, although earlier calls may not have ended."""
+        begun = time.monotonic()
+        async with self._calls(audits=True) as calls, asyncio.TaskGroup() as group:
+            for place, (name, call) in enumerate(cycle(calls.items())):
+                await asyncio.sleep(begun + place * STEADY_SECONDS - time.monotonic())
+                if place * STEADY_SECONDS >= seconds:
+                    return
+                group.create_task(self._timed(name, call()))
+
+    @asynccontextmanager
+    async def _calls(self, *, audits: bool = False) -> AsyncIterator[Calls]:
+        """Yield what begins a call of each kind, by its name; with `audits`, also what creates and cancels one."""
         credentials = grpc.ssl_channel_credentials(self.site.certificate.read_bytes())
         async with grpc.aio.secure_channel(self.site.grpc_address, credentials) as channel:
+            told = {"metadata": (("authorization", f"Bearer {self.site.tokens[TEAM]}"),), "timeout": CALL_SECONDS}
             stub = AuditServiceStub(channel)
-            metadata = (("authorization", f"Bearer {self.site.tokens[TEAM]}"),)
             one = audit_service_pb2.GetAuditRequest(name=self.site.audits[TEAM])
             every = audit_service_pb2.ListAuditsRequest(parent=TEAM)
-            while time.monotonic() < end:
-                await self._timed("GetAudit", stub.GetAudit(one, metadata=metadata, timeout=CALL_SECONDS))
-                await self._timed("ListAudits", stub.ListAudits(every, metadata=metadata, timeout=CALL_SECONDS))
-                await self._timed("GET of an audit, with a new connection", asyncio.to_thread(self._fetch))
-                await asyncio.sleep(PAUSE_SECONDS)
+            calls: dict[str, Callable[[], Awaitable[Any]]] = {
+                "GetAudit": lambda: stub.GetAudit(one, **told),
+                "ListAudits": lambda: stub.ListAudits(every, **told),
+                "GET of an audit, with a new connection": lambda: asyncio.to_thread(self._fetch),
+            }
+            yield {**calls, SMALL_AUDIT: lambda: _create_and_cancel(stub, told)} if audits else calls
 
     async def _timed(self, name: str, call: Any) -> None:
         try:
             await timed(self.timings, name, call)
-        except (grpc.aio.AioRpcError, OSError) as error:
+        except grpc.aio.AioRpcError as error:
+            self.failures[f"{name}: {error.code().name}"] += 1
+        except (OSError, HTTPException) as error:
             self.failures[f"{name}: {type(error).__name__}"] += 1
 
     def _fetch(self) -> None:
@@ -100,6 +131,12 @@ class Team:
         trust = ssl.create_default_context(cafile=str(self.site.certificate))
         with urllib.request.urlopen(asked, context=trust, timeout=CALL_SECONDS) as response:  # noqa: S310 - https above
             response.read()
+
+
+async def _create_and_cancel(stub: AuditServiceStub, told: Mapping[str, Any]) -> None:
+    """Create an audit of one image, which no worker runs, and cancel it."""
+    audit = await stub.CreateAudit(create_request(TENANT, DEMAND, secrets.randbits(SEED_BITS)), **told)
+    await stub.CancelAudit(audit_service_pb2.CancelAuditRequest(name=audit.name), **told)
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
@@ -157,7 +194,9 @@ async def attacked(
 
 
 @asynccontextmanager
-async def attack(site: Site, sizes: Sizes, awaited: Mapping[str, str]) -> AsyncIterator[dict[str, dict[str, int]]]:
+async def attack(
+    site: Site, sizes: Sizes, awaited: Mapping[str, str] = NOTHING_AWAITED, *, source: str = ""
+) -> AsyncIterator[dict[str, dict[str, int]]]:
     """Attack while the context is open. What the attack met is in the yielded value once it has ended."""
     plan = Plan(
         site.grpc_address,
@@ -169,6 +208,7 @@ async def attack(site: Site, sizes: Sizes, awaited: Mapping[str, str]) -> AsyncI
         audit=site.audits[MALLORY],
         artifact=site.artifact,
         sizes=sizes,
+        source=source,
         awaited=dict(awaited),
     )
     pipe = asyncio.subprocess.PIPE

@@ -10,6 +10,7 @@ MOST_MIB = 512
 #: The other team's slowest kind of call, at p99.
 MOST_MS = 1000
 WHEN = ("without", "under attack")
+CALL_HEAD = ("call", *(f"{when}, {figure}" for when in WHEN for figure in ("calls", "median", "p99")))
 
 
 def budgets(part: dict[str, Any] | None) -> Iterator[tuple[str, ...]]:
@@ -51,16 +52,14 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
         "with the lowest priority, because a real attacker has a machine of its own.\n"
     )
     yield "Another team makes calls, one after another. The time of a call ends with its reply:\n"
-    yield from table(
-        ("call", *(f"{when}, {figure}" for when in WHEN for figure in ("calls", "median", "p99"))), _calls(part)
-    )
+    yield from table(CALL_HEAD, call_rows(part))
     memory = part["memory_mib"]
     yield (
         f"The resident memory of the API was {memory['before']:.0f} MiB before the attack, at most "
         f"{memory['peak']:.0f} MiB during it, and {memory['after']:.0f} MiB {seconds['after']:g} s after it.\n"
     )
     yield "This table shows how often each part of the attack began, and how it was ended or refused:\n"
-    yield from table(("part", "begun", "ended or refused with"), _met(part["met"]))
+    yield from table(("part", "begun", "ended or refused with"), met_rows(part["met"]))
     yield (
         "Each part of the attack was also run by itself, against a server of its own (`python -m benchmarks.attack "
         "PART`). The times are those of the other team's calls, as above:\n"
@@ -72,12 +71,13 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _calls(part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def call_rows(part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A row for each kind of call: how many there were and how long they took, without and under attack."""
     for method in part["calls"]["without"]:
         cells = []
         for when in WHEN:
             figures = part["calls"][when].get(method, {"calls": 0, "p50_ms": None, "p99_ms": None})
-            cells += [f"{figures['calls']:,}", *(_milliseconds(figures[name]) for name in ("p50_ms", "p99_ms"))]
+            cells += [f"{figures['calls']:,}", *(milliseconds(figures[name]) for name in ("p50_ms", "p99_ms"))]
         yield method, *cells
 
 
@@ -85,18 +85,20 @@ def _alone(parts: dict[str, Any], methods: tuple[str, ...]) -> Iterator[tuple[st
     for name, part in parts.items():
         calls, memory = part["calls"]["under attack"], part["memory_mib"]
         figures = [
-            _milliseconds(calls[method][figure] if method in calls else None)
+            milliseconds(calls[method][figure] if method in calls else None)
             for method in methods
             for figure in ("p50_ms", "p99_ms")
         ]
         yield name, *figures, f"{memory['peak'] - memory['before']:.0f} MiB"
 
 
-def _milliseconds(value: float | None) -> str:
+def milliseconds(value: float | None) -> str:
+    """A time as the page shows it, or nothing."""
     return "" if value is None else f"{value:,.1f} ms"
 
 
-def _met(met_by_part: dict[str, dict[str, int]]) -> Iterator[tuple[str, ...]]:
+def met_rows(met_by_part: dict[str, dict[str, int]]) -> Iterator[tuple[str, ...]]:
+    """A row for each part of the attack: how often it began, and how it ended."""
     for part, outcomes in sorted(met_by_part.items()):
         others = ((name, count) for name, count in sorted(outcomes.items()) if name != "begun")
         yield part, f"{outcomes['begun']:,}", ", ".join(f"{name}: {count:,}" for name, count in others) or "nothing"
