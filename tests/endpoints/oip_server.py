@@ -28,7 +28,11 @@ def scores_of(images):
 
 @dataclass
 class Behaviour:
-    """How the server answers. `busy` is how many inferences are refused as busy before the next is answered."""
+    """How the server answers.
+
+    `busy` is how many inferences are refused as busy before the next is answered, `unready` how often the model is said
+    not to be ready. `ready_status` and `ready_code` answer that question otherwise.
+    """
 
     model: object = scores_of
     shape: tuple[int, ...] = (-1, 3, 8, 8)
@@ -37,6 +41,10 @@ class Behaviour:
     outputs: tuple[str, ...] = (OUTPUT,)
     versions: tuple[str, ...] = ("1",)
     busy: int = 0
+    unready: int = 0
+    unready_status: int = 400
+    ready_status: int = 200
+    ready_code: grpc.StatusCode | None = None
     retry_after: str = ""
     status: int = 200
     location: str = ""
@@ -48,6 +56,10 @@ class Behaviour:
     typed: bool = False
     credentials: list[str] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+
+    def ready(self):
+        self.unready -= 1
+        return self.unready < 0
 
     def infer(self, images):
         self.batches.append(len(images))
@@ -62,6 +74,9 @@ class _Rest(BaseHTTPRequestHandler):
     behaviour: Behaviour
 
     def do_GET(self):
+        if self.path.endswith("/ready"):
+            self._say_ready()
+            return
         shape = list(self.behaviour.shape)
         self._say(
             {
@@ -75,6 +90,11 @@ class _Rest(BaseHTTPRequestHandler):
             },
             self.behaviour.description_status,
         )
+
+    def _say_ready(self):
+        ready = self.behaviour.ready()
+        told = self.behaviour.ready_status if ready else self.behaviour.unready_status
+        self._say({"name": MODEL, "ready": ready}, told)
 
     def do_POST(self):
         (tensor,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["inputs"]
@@ -106,7 +126,12 @@ class _Grpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
     def __init__(self, behaviour):
         self._behaviour = behaviour
 
-    def ModelMetadata(self, request, context):  # noqa: N802 - the name of the method in the protocol
+    def ModelReady(self, request, context):  # noqa: N802 - the name of the method in the protocol
+        if self._behaviour.ready_code is not None:
+            context.abort(self._behaviour.ready_code, "a secret of the endpoint")
+        return messages.ModelReadyResponse(ready=self._behaviour.ready())
+
+    def ModelMetadata(self, request, context):  # noqa: N802 - as above
         told = messages.ModelMetadataResponse.TensorMetadata
         behaviour = self._behaviour
         behaviour.credentials.append(dict(context.invocation_metadata()).get("authorization", ""))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import h11
 
 from modicum_server.domain.endpoints import EndpointEntry
-from modicum_server.endpoints.answers import UNREACHABLE, Busy, EndpointRefused, classifier_tensors
+from modicum_server.endpoints.answers import UNREACHABLE, Busy, EndpointRefused, NotReady, classifier_tensors
 from modicum_server.endpoints.calls import OpenEndpoint, Rate, connect
 from modicum_server.endpoints.connection import access_to
 from modicum_server.endpoints.entries_file import check_entry
@@ -39,7 +39,9 @@ async def entry_of(asked: EndpointEntry, *, patience_seconds: float = PATIENCE_S
     connection = connect(await asyncio.to_thread(access_to, placed))
     try:
         rate = Rate(placed.requests_per_second)
-        description = await OpenEndpoint(placed, connection, rate, lambda: None, patience_seconds).describe()
+        opened = OpenEndpoint(placed, connection, rate, lambda: None, patience_seconds)
+        await opened.require_ready()
+        description = await opened.describe()
     finally:
         await connection.close()
     taken, given = classifier_tensors(description)
@@ -66,7 +68,7 @@ def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
 def unreachable_text(failed: TaskFailed, asked: EndpointEntry) -> str:
     """Return what was tried and what the operator can do, where nothing that fits answered; else the text of it."""
     busy = failed.__cause__
-    if failed.task_reason != UNREACHABLE or not isinstance(busy, Busy):
+    if failed.task_reason != UNREACHABLE or not isinstance(busy, Busy) or isinstance(busy, NotReady):
         return str(failed)
     target, parts = target_of(asked.url), urlsplit(asked.url)
     tried = f"{parts.scheme}://{target.host}:{parts.port or TLS_PORT}"

@@ -34,6 +34,13 @@ class Busy(Exception):
         self.seconds = seconds
 
 
+class NotReady(Busy):
+    """The endpoint says that its model is not ready, for example because it is loading."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__("it says that its model is not ready", seconds)
+
+
 class EndpointRefused(TaskFailed):
     """The endpoint does not take our requests. `status`: its number in HTTP, or its name in gRPC."""
 

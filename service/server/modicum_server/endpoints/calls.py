@@ -17,6 +17,7 @@ from modicum_server.endpoints.answers import (
     UNKNOWN,
     UNREACHABLE,
     Busy,
+    NotReady,
     Scores,
     checked_scores,
     classifier_tensors,
@@ -33,6 +34,9 @@ TRIES = 6
 FIRST_PAUSE_SECONDS = 0.5
 #: Of the time after which a task without progress counts as hung: an endpoint is given up before that.
 SHARE_OF_HANG = 0.75
+#: What to do about an endpoint that could not be used.
+CROWDED = "Try again when it is up, or ask its operator for fewer requests a second or fewer images a request"
+LOADING = "Wait until the model is loaded, or ask the operator of the endpoint to look at the log of the model's server"
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +84,7 @@ class EndpointCalls:
             rate = self._rates.setdefault(entry.name, Rate(entry.requests_per_second))
             rate.per_second = entry.requests_per_second
             opened = OpenEndpoint(entry, connection, rate, alive, self._patience)
+            await opened.require_ready()
             await opened.require_claim(source.claim)
             yield opened
         finally:
@@ -115,6 +120,14 @@ class OpenEndpoint:
         self._alive, self._patience = alive, patience_seconds
         self._most_images = entry.images_per_request
         self._canvas: tuple[int, ...] = (-1, -1, -1)
+
+    async def require_ready(self) -> None:
+        """See that the endpoint does not say that its model is not ready.
+
+        Raises:
+            TaskFailed: ENDPOINT_UNREACHABLE: it still says so after a while.
+        """
+        await self._patiently(self._connection.require_ready)
 
     async def require_claim(self, claim: str) -> None:
         """See that the endpoint says of its model what it said when the operator made the entry.
@@ -171,21 +184,21 @@ class OpenEndpoint:
                 async with asyncio.timeout_at(max(end, loop.time())):
                     return await call()
             except TimeoutError:
-                raise self._unreachable(tried, f"no answer within {self._patience:g} s") from None
+                raise self._unreachable(tried, Busy(f"no answer within {self._patience:g} s")) from None
             except Busy as busy:
                 wait = max(pause, busy.seconds)
                 if tried == TRIES or loop.time() + wait > end:
-                    raise self._unreachable(tried, str(busy)) from busy
+                    raise self._unreachable(tried, busy) from busy
             log.info("endpoint_busy", endpoint=self._entry.name, tried=tried, wait_seconds=wait)
             await asyncio.sleep(wait)
             pause *= 2
         raise AssertionError("the last try raises")
 
-    def _unreachable(self, tried: int, what: str) -> TaskFailed:
+    def _unreachable(self, tried: int, busy: Busy) -> TaskFailed:
+        advice = LOADING if isinstance(busy, NotReady) else CROWDED
         requests = "1 request" if tried == 1 else f"{tried} requests"
         return TaskFailed(
             UNREACHABLE,
-            f"endpoint {self._entry.name} could not be used in {requests}: {what}. Try again when it is up, or ask "
-            "its operator for fewer requests a second or fewer images a request",
+            f"endpoint {self._entry.name} could not be used in {requests}: {busy}. {advice}",
             model_at_fault=False,
         )

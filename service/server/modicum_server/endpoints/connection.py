@@ -30,6 +30,9 @@ class Batch:
 class Connection(Protocol):
     """One protocol to one endpoint. A call is made once: retries and limits are `calls`."""
 
+    async def require_ready(self) -> None:
+        """See that the model is ready. An endpoint that does not know the question passes. Raises Busy, TaskFailed."""
+
     async def describe(self) -> Description:
         """Ask what the model is. Raises Busy, TaskFailed."""
 

@@ -9,7 +9,16 @@ import grpc.aio
 import numpy as np
 
 from modicum_server.domain.endpoints import Description, Tensor
-from modicum_server.endpoints.answers import TAKEN, Busy, EndpointRefused, Scores, checked_scores, dtype_of, invalid
+from modicum_server.endpoints.answers import (
+    TAKEN,
+    Busy,
+    EndpointRefused,
+    NotReady,
+    Scores,
+    checked_scores,
+    dtype_of,
+    invalid,
+)
 from modicum_server.endpoints.connection import LARGEST_ANSWER_BYTES, Access, Batch
 from modicum_server.generated import open_inference_pb2 as messages
 from modicum_server.generated import open_inference_pb2_grpc
@@ -42,6 +51,17 @@ class Grpc:
         token = access.credential
         self._seconds = access.entry.timeout_seconds
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+
+    async def require_ready(self) -> None:
+        """See that the model is ready. An endpoint that does not know the question passes. Raises Busy."""
+        target = self._access.target
+        request = messages.ModelReadyRequest(name=target.model, version=target.version)
+        try:
+            said = await _answer(self._stub.ModelReady(request, timeout=self._seconds, metadata=self._metadata))
+        except EndpointRefused:
+            return
+        if not said.ready:
+            raise NotReady
 
     async def describe(self) -> Description:
         """Ask what the model is. Raises Busy, TaskFailed."""

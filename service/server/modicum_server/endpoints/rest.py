@@ -13,7 +13,16 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from modicum_server.domain.endpoints import Description, Tensor
-from modicum_server.endpoints.answers import TAKEN, Busy, EndpointRefused, Scores, checked_scores, dtype_of, invalid
+from modicum_server.endpoints.answers import (
+    TAKEN,
+    Busy,
+    EndpointRefused,
+    NotReady,
+    Scores,
+    checked_scores,
+    dtype_of,
+    invalid,
+)
 from modicum_server.endpoints.connection import LARGEST_ANSWER_BYTES, Access, Batch
 
 READ_BYTES = 64 * 1024
@@ -28,6 +37,13 @@ AGAIN = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
+#: What Triton and MLServer (400) and KServe's Python server (503) answer while a model is not ready.
+NOT_READY = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ class _Said:
     versions: tuple[str, ...] | None = ()
 
 
-_ANSWER, _SAID = TypeAdapter(_Answer), TypeAdapter(_Said)
+_ANSWER, _SAID, _READY = TypeAdapter(_Answer), TypeAdapter(_Said), TypeAdapter(_Ready)
 
 
 class Rest:
@@ -63,6 +79,12 @@ class Rest:
         version = f"/versions/{quote(target.version, safe='')}" if target.version else ""
         self._path = f"/v2/models/{quote(target.model, safe='')}{version}"
         self._tls = access.tls
+
+    async def require_ready(self) -> None:
+        """See that the model is ready. An endpoint that does not know the question passes. Raises Busy, TaskFailed."""
+        status, headers, body = await self._answered("GET", f"{self._path}/ready", b"")
+        if status in NOT_READY or (status == HTTPStatus.OK and _says_unready(body)):
+            raise NotReady(_wait_of(headers))
 
     async def describe(self) -> Description:
         """Ask what the model is. Raises Busy, TaskFailed."""
@@ -108,13 +130,7 @@ class Rest:
 
     async def _exchange(self, method: str, path: str, body: bytes) -> bytes:
         """Make one request and return the body of its answer, which has status 200."""
-        try:
-            async with asyncio.timeout(self._access.entry.timeout_seconds):
-                status, headers, answer = await self._sent(method, path, body)
-        except TimeoutError as error:
-            raise Busy(f"no answer within {self._access.entry.timeout_seconds:g} s") from error
-        except (OSError, h11.RemoteProtocolError) as error:
-            raise Busy(f"the connection failed ({type(error).__name__})") from error
+        status, headers, answer = await self._answered(method, path, body)
         if status in AGAIN:
             raise Busy(f"status {status}", _wait_of(headers))
         if status in range(300, 400):
@@ -126,6 +142,16 @@ class Rest:
         if status != HTTPStatus.OK:
             raise EndpointRefused(f"status {status}", str(status))
         return answer
+
+    async def _answered(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        """Make one request and return its answer, whatever its status is."""
+        try:
+            async with asyncio.timeout(self._access.entry.timeout_seconds):
+                return await self._sent(method, path, body)
+        except TimeoutError as error:
+            raise Busy(f"no answer within {self._access.entry.timeout_seconds:g} s") from error
+        except (OSError, h11.RemoteProtocolError) as error:
+            raise Busy(f"the connection failed ({type(error).__name__})") from error
 
     async def _sent(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         reader, writer = await self._connected()
@@ -178,6 +204,14 @@ async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tup
                 raise invalid(f"expected at most {LARGEST_ANSWER_BYTES:,} bytes; got more")
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
             return status, headers, bytes(body)
+
+
+def _says_unready(body: bytes) -> bool:
+    """Whether an answer has `ready`, which is false. The protocol asks only for a status."""
+    try:
+        return not _READY.validate_json(body).ready
+    except ValidationError:
+        return False
 
 
 def _wait_of(headers: Mapping[str, str]) -> float:

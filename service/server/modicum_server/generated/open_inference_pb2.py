@@ -24,29 +24,33 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-modicum_server/generated/open_inference.proto\x12\tinference\"5\n\x14ModelMetadataRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x8d\x02\n\x15ModelMetadataResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12?\n\x06inputs\x18\x04 \x03(\x0b\x32/.inference.ModelMetadataResponse.TensorMetadata\x12@\n\x07outputs\x18\x05 \x03(\x0b\x32/.inference.ModelMetadataResponse.TensorMetadata\x1a?\n\x0eTensorMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\x9a\x02\n\x11ModelInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12=\n\x06inputs\x18\x05 \x03(\x0b\x32-.inference.ModelInferRequest.InferInputTensor\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1as\n\x10InferInputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x30\n\x08\x63ontents\x18\x05 \x01(\x0b\x32\x1e.inference.InferTensorContents\"\xa0\x02\n\x12ModelInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12@\n\x07outputs\x18\x05 \x03(\x0b\x32/.inference.ModelInferResponse.InferOutputTensor\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1at\n\x11InferOutputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x30\n\x08\x63ontents\x18\x05 \x01(\x0b\x32\x1e.inference.InferTensorContents\"C\n\x13InferTensorContents\x12\x15\n\rfp32_contents\x18\x06 \x03(\x02\x12\x15\n\rfp64_contents\x18\x07 \x03(\x01\x32\xb9\x01\n\x14GRPCInferenceService\x12T\n\rModelMetadata\x12\x1f.inference.ModelMetadataRequest\x1a .inference.ModelMetadataResponse\"\x00\x12K\n\nModelInfer\x12\x1c.inference.ModelInferRequest\x1a\x1d.inference.ModelInferResponse\"\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-modicum_server/generated/open_inference.proto\x12\tinference\"2\n\x11ModelReadyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"#\n\x12ModelReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"5\n\x14ModelMetadataRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x8d\x02\n\x15ModelMetadataResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12?\n\x06inputs\x18\x04 \x03(\x0b\x32/.inference.ModelMetadataResponse.TensorMetadata\x12@\n\x07outputs\x18\x05 \x03(\x0b\x32/.inference.ModelMetadataResponse.TensorMetadata\x1a?\n\x0eTensorMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\x9a\x02\n\x11ModelInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12=\n\x06inputs\x18\x05 \x03(\x0b\x32-.inference.ModelInferRequest.InferInputTensor\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1as\n\x10InferInputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x30\n\x08\x63ontents\x18\x05 \x01(\x0b\x32\x1e.inference.InferTensorContents\"\xa0\x02\n\x12ModelInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12@\n\x07outputs\x18\x05 \x03(\x0b\x32/.inference.ModelInferResponse.InferOutputTensor\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1at\n\x11InferOutputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x30\n\x08\x63ontents\x18\x05 \x01(\x0b\x32\x1e.inference.InferTensorContents\"C\n\x13InferTensorContents\x12\x15\n\rfp32_contents\x18\x06 \x03(\x02\x12\x15\n\rfp64_contents\x18\x07 \x03(\x01\x32\x86\x02\n\x14GRPCInferenceService\x12K\n\nModelReady\x12\x1c.inference.ModelReadyRequest\x1a\x1d.inference.ModelReadyResponse\"\x00\x12T\n\rModelMetadata\x12\x1f.inference.ModelMetadataRequest\x1a .inference.ModelMetadataResponse\"\x00\x12K\n\nModelInfer\x12\x1c.inference.ModelInferRequest\x1a\x1d.inference.ModelInferResponse\"\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modicum_server.generated.open_inference_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELMETADATAREQUEST']._serialized_start=60
-  _globals['_MODELMETADATAREQUEST']._serialized_end=113
-  _globals['_MODELMETADATARESPONSE']._serialized_start=116
-  _globals['_MODELMETADATARESPONSE']._serialized_end=385
-  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_start=322
-  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_end=385
-  _globals['_MODELINFERREQUEST']._serialized_start=388
-  _globals['_MODELINFERREQUEST']._serialized_end=670
-  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_start=555
-  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_end=670
-  _globals['_MODELINFERRESPONSE']._serialized_start=673
-  _globals['_MODELINFERRESPONSE']._serialized_end=961
-  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_start=845
-  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_end=961
-  _globals['_INFERTENSORCONTENTS']._serialized_start=963
-  _globals['_INFERTENSORCONTENTS']._serialized_end=1030
-  _globals['_GRPCINFERENCESERVICE']._serialized_start=1033
-  _globals['_GRPCINFERENCESERVICE']._serialized_end=1218
+  _globals['_MODELREADYREQUEST']._serialized_start=60
+  _globals['_MODELREADYREQUEST']._serialized_end=110
+  _globals['_MODELREADYRESPONSE']._serialized_start=112
+  _globals['_MODELREADYRESPONSE']._serialized_end=147
+  _globals['_MODELMETADATAREQUEST']._serialized_start=149
+  _globals['_MODELMETADATAREQUEST']._serialized_end=202
+  _globals['_MODELMETADATARESPONSE']._serialized_start=205
+  _globals['_MODELMETADATARESPONSE']._serialized_end=474
+  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_start=411
+  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_end=474
+  _globals['_MODELINFERREQUEST']._serialized_start=477
+  _globals['_MODELINFERREQUEST']._serialized_end=759
+  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_start=644
+  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_end=759
+  _globals['_MODELINFERRESPONSE']._serialized_start=762
+  _globals['_MODELINFERRESPONSE']._serialized_end=1050
+  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_start=934
+  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_end=1050
+  _globals['_INFERTENSORCONTENTS']._serialized_start=1052
+  _globals['_INFERTENSORCONTENTS']._serialized_end=1119
+  _globals['_GRPCINFERENCESERVICE']._serialized_start=1122
+  _globals['_GRPCINFERENCESERVICE']._serialized_end=1384
 # @@protoc_insertion_point(module_scope)

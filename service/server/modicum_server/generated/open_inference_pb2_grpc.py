@@ -35,6 +35,11 @@ class GRPCInferenceServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.ModelReady = channel.unary_unary(
+                '/inference.GRPCInferenceService/ModelReady',
+                request_serializer=modicum__server_dot_generated_dot_open__inference__pb2.ModelReadyRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_open__inference__pb2.ModelReadyResponse.FromString,
+                _registered_method=True)
         self.ModelMetadata = channel.unary_unary(
                 '/inference.GRPCInferenceService/ModelMetadata',
                 request_serializer=modicum__server_dot_generated_dot_open__inference__pb2.ModelMetadataRequest.SerializeToString,
@@ -50,6 +55,13 @@ class GRPCInferenceServiceStub(object):
 class GRPCInferenceServiceServicer(object):
     """Describes models, and runs them.
     """
+
+    def ModelReady(self, request, context):
+        """Says whether a model is ready.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ModelMetadata(self, request, context):
         """Describes a model.
@@ -68,6 +80,11 @@ class GRPCInferenceServiceServicer(object):
 
 def add_GRPCInferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ModelReady': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModelReady,
+                    request_deserializer=modicum__server_dot_generated_dot_open__inference__pb2.ModelReadyRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_open__inference__pb2.ModelReadyResponse.SerializeToString,
+            ),
             'ModelMetadata': grpc.unary_unary_rpc_method_handler(
                     servicer.ModelMetadata,
                     request_deserializer=modicum__server_dot_generated_dot_open__inference__pb2.ModelMetadataRequest.FromString,
@@ -89,6 +106,33 @@ def add_GRPCInferenceServiceServicer_to_server(servicer, server):
 class GRPCInferenceService(object):
     """Describes models, and runs them.
     """
+
+    @staticmethod
+    def ModelReady(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inference.GRPCInferenceService/ModelReady',
+            modicum__server_dot_generated_dot_open__inference__pb2.ModelReadyRequest.SerializeToString,
+            modicum__server_dot_generated_dot_open__inference__pb2.ModelReadyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ModelMetadata(request,
