@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modicum.errors import InvalidArgument
+from modicum.errors import InvalidArgument, ModelRejected
 from modicum.resource_names import checked_text
+from modicum.sources.endpoint_addresses import address_refusal
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
 from modicum.sources.labels import class_names
 
@@ -52,7 +53,11 @@ def served_model(endpoint: str, **files: object) -> ServedModel:
 
     Raises:
         InvalidArgument: another way is given, too, or the name is not valid.
+        ModelRejected: the name is an address that lacks a part.
     """
     if others := [name for name, value in files.items() if value is not None]:
         raise InvalidArgument(f"endpoint: the model is served elsewhere; remove {' and '.join(others)}")
-    return ServedModel(checked_text(endpoint, "endpoint: the name of an endpoint"))
+    name = checked_text(endpoint, "endpoint: the name of an endpoint")
+    if refusal := address_refusal(name):
+        raise ModelRejected(refusal, reason="ENDPOINT_UNKNOWN")
+    return ServedModel(name)
