@@ -151,15 +151,51 @@ def test_a_name_of_coco_that_occurs_twice_is_refused(photos, tmp_path):
     [
         ("<annotation>", "not valid XML"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "without declarations"),
-        ("<annotation><size><width>4</width></size></annotation>", "expected <annotation> with <size>"),
-        (VOC.replace("<ymax>9</ymax>", ""), "expected <annotation> with <size>"),
-        (VOC.replace("5.5", "nan"), "expected <annotation> with <size>"),
+        ("<size/>", "expected <annotation> with <size>"),
+        ("<annotation></annotation>", "a.xml: expected one <size> in <annotation>, got none; write it with <width>"),
+        ("<annotation><size><width>4</width></size></annotation>", "expected one <height> in <size>, got none"),
+        (VOC.replace("40</width>", "wide</width>"), "expected a finite number in <width> of <size>, got wide; write"),
         (VOC.replace("<object>", "<thing>").replace("</object>", "</thing>"), "expected boxes; found none"),
     ],
 )
 def test_a_voc_file_that_is_wrong_is_refused(photos, tmp_path, text, told):
     with pytest.raises(InvalidSource, match=told):
         boxes_of(photos, voc(tmp_path, a=text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("5.5", "nan", "expected a finite number in <xmin> of <bndbox>, got nan; correct it, or remove the object"),
+        ("5.5", "left", "expected a finite number in <xmin> of <bndbox>, got left"),
+        ("5.5", "", "expected a finite number in <xmin> of <bndbox>, got nothing"),
+        ("<ymax>9</ymax>", "", "expected one <ymax> in <bndbox>, got none; correct it, or remove the object"),
+        ("<ymax>9</ymax>", "<ymax>9</ymax><ymax>8</ymax>", "expected one <ymax> in <bndbox>, got 2"),
+        ("<ymin>2</ymin><xmax>44", "<xmax>44", "expected one <ymin> in <bndbox>, got none"),
+    ],
+)
+def test_an_object_of_voc_with_a_wrong_corner_is_refused_by_file_object_and_field(photos, tmp_path, old, new, told):
+    with pytest.raises(InvalidSource) as refused:
+        boxes_of(photos, voc(tmp_path, a=VOC.replace(old, new), b=VOC))
+
+    assert str(refused.value).startswith(f"{tmp_path}/Annotations/a.xml: object 2 (dog): {told}")
+
+
+def test_corners_of_two_objects_of_voc_are_never_joined(photos, tmp_path):
+    first = VOC.replace("<xmin>1</xmin>", "").replace("<ymax>9</ymax>", "<ymax>9</ymax><xmin>7</xmin>")
+
+    with pytest.raises(InvalidSource, match=r"a\.xml: object 1 \(cat\): expected one <xmin> in <bndbox>, got none"):
+        boxes_of(photos, voc(tmp_path, a=first))
+
+
+@pytest.mark.parametrize("box", ["", "<polygon><x1>4</x1></polygon>"])
+def test_an_object_of_voc_without_a_box_is_refused(photos, tmp_path, box):
+    wrong = VOC.replace("</annotation>", f"<object>{box}</object></annotation>")
+
+    with pytest.raises(
+        InvalidSource, match=r"a\.xml: object 3: expected one <bndbox> in <object>, got none; add it, or remove the"
+    ):
+        boxes_of(photos, voc(tmp_path, a=wrong))
 
 
 def test_a_folder_without_voc_files_is_refused(photos, tmp_path):

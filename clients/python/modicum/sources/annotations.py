@@ -1,4 +1,4 @@
-"""Boxes as data sets of object detection keep them: a COCO file, or a folder of Pascal VOC files.
+"""Boxes as data sets of object detection keep them: a COCO file, or the Pascal VOC files of `modicum.sources.voc`.
 
 Both may describe more pictures than are audited. A box that reaches beyond its picture is cut at the picture's edge, as
 rounded annotations often reach half a pixel beyond. A box without area, or outside its picture, marks nothing and is
@@ -7,18 +7,15 @@ left out.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
-from modicum.sources.contents import require_file
-from modicum.sources.paths import name_inside, refuse_outside_links
+from modicum.sources.paths import name_inside
 
 #: Left, top, right, bottom; right and bottom exclusive.
 Box = tuple[float, float, float, float]
@@ -60,13 +57,10 @@ class Annotated:
 
 
 COCO_KEYS = frozenset({"images", "annotations"})
-VOC_FORM = "<annotation> with <size> and, for each <object>, a <bndbox> of <xmin>, <ymin>, <xmax> and <ymax>"
 FORMS = (
     "Boxes are read from a table of file,left,top,right,bottom (.csv), JSON, a COCO file (.json), or a folder of "
     "Pascal VOC files (.xml). YOLO's .txt files are not read; convert them to one of these"
 )
-#: An annotation of one picture has a few kilobytes.
-MOST_XML_BYTES = 4 * 1024**2
 
 
 def is_coco(document: object) -> bool:
@@ -98,79 +92,7 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> Annotated:
             raise InvalidSource(f"{where}: expected the id of one of the images, got {identity!r}")
         left, top, *extent = _four(_field(annotation, "bbox", list, where), where)
         annotated.add(sizes[identity][0], (left, top, left + extent[0], top + extent[1]), where)
-    return _with_boxes(annotated, path, "Each bbox is left, top, width and height, counted from 0,")
-
-
-def voc_boxes(folder: Path) -> Annotated:
-    """The boxes and sizes of a folder of Pascal VOC files, by the name of each file without its suffix.
-
-    VOC counts pixels from 1, and `xmax` and `ymax` are within the box. Here a pixel is counted from 0, and they are
-    behind it.
-
-    Raises:
-        InvalidSource: there is no such file, or one is not of the form of VOC.
-    """
-    files = sorted(path for path in folder.rglob("*.xml") if not path.name.startswith("."))
-    if not files:
-        forms = f". {FORMS}" if any(folder.rglob("*.txt")) else ""
-        raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none{forms}")
-    refuse_outside_links(folder, [path.relative_to(folder) for path in files])
-    read = {path.relative_to(folder).with_suffix("").as_posix(): _voc_file(path) for path in files}
-    annotated = Annotated({name: size for name, (_, size) in read.items()})
-    for name, (boxes, _) in read.items():
-        for box in boxes:
-            annotated.add(name, box, str(folder / f"{name}.xml"))
-    return _with_boxes(annotated, folder, "xmin, ymin, xmax and ymax count from 1,")
-
-
-def _voc_file(path: Path) -> tuple[list[Box], tuple[float, float]]:
-    found: dict[str, list[float]] = {}
-    for place, value in _numbers(path):
-        found.setdefault(place, []).append(value)
-    corners = [found.get(f"annotation/object/bndbox/{key}", []) for key in ("xmin", "ymin", "xmax", "ymax")]
-    sizes = [found.get(f"annotation/size/{key}", []) for key in ("width", "height")]
-    if len({len(values) for values in corners}) != 1 or any(len(values) != 1 for values in sizes):
-        raise InvalidSource(f"{path}: expected {VOC_FORM}")
-    (width,), (height,) = sizes
-    boxes = [(left - 1, top - 1, right, bottom) for left, top, right, bottom in zip(*corners, strict=True)]
-    return boxes, (width, height)
-
-
-def _numbers(path: Path) -> Iterator[tuple[str, float]]:
-    """Yield what stands in each element that has a number, with its path from the root. Declarations are refused."""
-    require_file(path)
-    if path.stat().st_size > MOST_XML_BYTES:
-        raise InvalidSource(f"{path}: expected the annotation of one picture, of at most 4 MiB")
-    within: list[str] = []
-    text: dict[str, str] = {}
-    found: list[tuple[str, float]] = []
-
-    def begin(name: str, _: object) -> None:
-        within.append(name)
-        text["/".join(within)] = ""
-
-    def read(data: str) -> None:
-        text["/".join(within)] += data
-
-    def end(_: str) -> None:
-        place = "/".join(within)
-        within.pop()
-        with suppress(ValueError):
-            number = float(text[place])
-            if math.isfinite(number):
-                found.append((place, number))
-
-    def refuse(*_: object) -> None:
-        raise InvalidSource(f"{path}: expected {VOC_FORM}, without declarations (<!DOCTYPE>)")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, read
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(path.read_bytes(), True)
-    except (expat.ExpatError, OSError) as error:
-        raise InvalidSource(f"{path}: expected {VOC_FORM}; not valid XML: {error}") from error
-    return iter(found)
+    return with_boxes(annotated, path, "Each bbox is left, top, width and height, counted from 0,")
 
 
 def _list_of(document: Mapping[str, Any], key: str, path: Path) -> list[Any]:
@@ -227,8 +149,12 @@ def _told(box: Box, width: float, height: float) -> str:
     return f"from {left:g}, {top:g} to {right:g}, {bottom:g} in a picture of {width:g} x {height:g}"
 
 
-def _with_boxes(annotated: Annotated, origin: Path, order: str) -> Annotated:
-    """The same, refused where no box marks anything. `order` says what the numbers of a box are in this form."""
+def with_boxes(annotated: Annotated, origin: Path, order: str) -> Annotated:
+    """The same, refused where no box marks anything. `order` says what the numbers of a box are in this form.
+
+    Raises:
+        InvalidSource: there are no boxes.
+    """
     if annotated.boxes:
         return annotated
     where, reasons = printable(str(origin)), sum(annotated.left_out.values(), Counter[LeftOut]())

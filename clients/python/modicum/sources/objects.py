@@ -22,13 +22,13 @@ from modicum.sources.annotations import (
     coco_boxes,
     is_coco,
     refuse_shares,
-    voc_boxes,
 )
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.images import SUFFIXES, Found, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.paths import name_inside, refuse_outside_links
 from modicum.sources.picture_sizes import sizes_of
+from modicum.sources.voc import voc_boxes
 
 HEADER = ("file", "left", "top", "right", "bottom")
 EXPECTED = "expected left, top, right and bottom in pixels, with 0 <= left < right and 0 <= top < bottom"
