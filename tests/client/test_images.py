@@ -41,7 +41,7 @@ def test_a_folder_without_class_folders_has_labels_only_from_a_csv(tmp_path):
 
     assert labels_of(find_images(tmp_path)) == {"a.jpg": "", "b.jpg": ""}
 
-    (tmp_path / "labels.csv").write_text("file,label\na.jpg,tabby cat\n", encoding="utf-8-sig")
+    (tmp_path / "labels.csv").write_text("file,label\na.jpg,tabby cat\nb.jpg,\n", encoding="utf-8-sig")
 
     assert labels_of(find_images(tmp_path)) == {"a.jpg": "tabby cat", "b.jpg": ""}
 
@@ -50,9 +50,9 @@ def test_a_folder_without_class_folders_has_labels_only_from_a_csv(tmp_path):
     ("name", "text"),
     [
         ("metadata.csv", "file_name,text,label\ncat/a.jpg,a cat,tabby\nb.jpg,,\n"),
-        ("metadata.csv", "label,file_name\ntabby,cat/a.jpg\n"),
+        ("metadata.csv", "label,file_name\ntabby,cat/a.jpg\n,b.jpg\n"),
         ("metadata.jsonl", '{"file_name": "cat/a.jpg", "label": "tabby"}\n\n{"file_name": "b.jpg", "label": null}\n'),
-        ("metadata.jsonl", '{"file_name": "cat/a.jpg", "text": "two\u2028lines", "label": "tabby"}\r\n'),
+        ("metadata.jsonl", '{"file_name": "cat/a.jpg", "label": "tabby"}\r\n{"file_name": "b.jpg", "text": "\u2028"}'),
     ],
 )
 def test_the_metadata_of_an_imagefolder_has_labels(tmp_path, name, text):

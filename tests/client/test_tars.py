@@ -84,10 +84,14 @@ def test_a_tar_of_a_folder_is_that_folder(tmp_path):
 
 
 def test_labels_of_a_tar_may_stand_in_a_csv(tmp_path):
-    (tmp_path / "labels.csv").write_text("b.jpg,cat\n")
+    (tmp_path / "labels.csv").write_text("b.jpg,cat\na.jpg,\n")
     path = tar_of(tmp_path / "a.tar", {"b.jpg": b"b", "a.jpg": b"a"})
 
     assert labels_of(find_images(path, tmp_path / "labels.csv")) == {"a.jpg": "", "b.jpg": "cat"}
+
+    (tmp_path / "labels.csv").write_text("b.jpg,cat\n")
+    with pytest.raises(InvalidSource, match=r"labels.csv: expected a label for each of the 2 images of .*; it lacks a"):
+        find_images(path, tmp_path / "labels.csv")
 
     (tmp_path / "labels.csv").write_text("c.jpg,cat\n")
     with pytest.raises(InvalidSource, match=r"labels.csv: expected names of files .*a.tar; these do not exist: c.jpg"):

@@ -75,9 +75,8 @@ PhotoLabels = Annotated[
         IMAGES,
         "--photo-labels",
         "FILE.csv",
-        "The true class of each image: rows of file,label. The default is the first of these that exists: labels.csv "
-        "in the folder; metadata.csv or metadata.jsonl in the folder (file_name, label); the names of the class "
-        "folders.",
+        "The true class of each image: rows of file,label, where a label may be empty. The default is labels.csv in "
+        "the folder; or metadata.csv or metadata.jsonl in it (file_name, label); or the names of the class folders.",
     ),
 ]
 LabelNames = Annotated[

@@ -22,7 +22,8 @@ from modicum.resource_names import printable
 from modicum.sources import converted, lfs, npy, parquet, png, tars
 from modicum.sources.contents import Content, made_content, require_file, stream_content
 from modicum.sources.files import File, split_of
-from modicum.sources.labels import LABELS_FILE, METADATA_KEYS, true_labels
+from modicum.sources.label_files import contradictions, labels_beside, labels_of_images, refuse_absent
+from modicum.sources.labels import METADATA_KEYS, true_labels
 from modicum.sources.metadata import metadata_beside, metadata_columns, missing_label_text, refuse_splits
 from modicum.sources.parquet_rows import Rows
 from modicum.sources.paths import refuse_outside_links
@@ -153,27 +154,25 @@ def _folder(folder: Path, labels: Path | None) -> Found:
     if shards and not images:
         return _sharded(folder, shards, [path for path in paths if path not in set(shards)], labels)
     refuse_outside_links(folder, (path for path in images if (folder / path).is_symlink()))
-    labels, metadata, note = labels or _labels_beside(folder), None, ""
+    labels, metadata, note = labels or labels_beside(folder), None, ""
     if labels is None and (metadata := metadata_beside(folder)):
         columns = metadata_columns(metadata)
         labels = metadata if METADATA_KEYS.issubset(columns) else None
         note = missing_label_text(metadata, columns)
-    given = None
-    if labels and images:
-        given = _checked_labels(folder, true_labels(labels), labels, lambda name: (folder / name).is_file())
     pointers = {path for path in images if lfs.is_pointer(folder / path)}
     files = [_file_at(folder, path) for path in images if path not in pointers]
+    given = None
+    if labels and images:
+        names = [file.name for file in files]
+        given = labels_of_images(folder, labels, names, lambda name: (folder / name).is_file())
+        note = contradictions(labels, given)
     read = {labels, metadata}
     left = [path for path in paths if path in pointers or not (_is_image(path) or folder / path in read)]
     if given is None:
         refuse_splits(folder, paths)
     found = _arranged(folder, files, given, _skipped(left, pointers))
-    has_labels = given is not None or any(image.label for image in found.images)
-    return found if has_labels else replace(found, skipped=replace(found.skipped, note=note))
-
-
-def _labels_beside(folder: Path) -> Path | None:
-    return folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None
+    has_folders = given is None and any(image.label for image in found.images)
+    return found if has_folders else replace(found, skipped=replace(found.skipped, note=note))
 
 
 def _skipped(files: Iterable[Path], pointers: Iterable[Path]) -> Skipped:
@@ -217,13 +216,15 @@ def _tar(path: Path, labels: Path | None) -> Found:
     files = sorted(tars.files_in(path), key=lambda file: file.name.as_posix())
     names = {file.name for file in files}
     samples = None if labels else samples_of(files, _is_image, str(path))
-    given = samples.labels if samples else None
-    if labels:
-        given = _checked_labels(path, true_labels(labels), labels, lambda name: PurePosixPath(name) in names)
+    given, note = samples.labels if samples else None, ""
     further, read = (samples.further, samples.read) if samples else (frozenset(), frozenset())
     images = [file for file in files if _is_image(file.name) and file.name not in further]
     left = names - {file.name for file in images} - read
-    skipped = Skipped(tuple(sorted(map(str, left))), frozenset(map(str, further)))
+    if labels:
+        of_images = [file.name for file in images]
+        given = labels_of_images(path, labels, of_images, lambda name: PurePosixPath(name) in names)
+        note = contradictions(labels, given)
+    skipped = Skipped(tuple(sorted(map(str, left))), frozenset(map(str, further)), note=note)
     return _arranged(path, images, given, skipped)
 
 
@@ -270,27 +271,13 @@ def _unreadable(error: OSError) -> None:
 
 def _listed(path: Path) -> Found:
     folder, labels = path.parent, true_labels(path)
-    _checked_labels(folder, labels, path, lambda name: (folder / name).is_file())
+    refuse_absent(folder, labels, path, lambda name: (folder / name).is_file())
     refuse_outside_links(folder, map(Path, labels))
     paths = [Path(name) for name in sorted(labels)]
     pointers = {one for one in paths if lfs.is_pointer(folder / one)}
     files = [_file_at(folder, one) for one in paths if one not in pointers]
     given = {PurePosixPath(name): label for name, label in labels.items()}
     return _arranged(path, files, given, _skipped(sorted(pointers), pointers))
-
-
-def _checked_labels(
-    source: Path, labels: Mapping[str, str], origin: Path, exists: Callable[[str], bool]
-) -> dict[PurePosixPath, str]:
-    """The labels by the names of files, all of which must exist."""
-    absent = [name for name in labels if not exists(name)]
-    if absent:
-        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise InvalidSource(
-            f"{origin}: expected names of files relative to {source}; these do not exist: {absent[0]}{more}; "
-            "add the files, or remove their lines"
-        )
-    return {PurePosixPath(name): label for name, label in labels.items()}
 
 
 def _image(file: File, label: str) -> Image:

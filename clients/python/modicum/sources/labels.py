@@ -12,7 +12,6 @@ from modicum.sources.contents import require_file
 from modicum.sources.paths import name_inside
 
 HEADER = ("file", "label")
-LABELS_FILE = "labels.csv"
 JSON_LINES = ".jsonl"
 #: Of the metadata of a Hugging Face `imagefolder`.
 METADATA_KEYS = frozenset({"file_name", "label"})

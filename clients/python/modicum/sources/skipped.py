@@ -16,8 +16,8 @@ class Skipped:
     """Skipped files, by their paths in the source. As text, it counts and names them, and says what would help.
 
     `further` are those of the files that are pictures of a sample that already has one, `pointers` those that stand for
-    a picture in Git LFS. `note` says why the images have no labels, and `boxes` how many boxes of objects are left out.
-    Both are empty if there is nothing to say.
+    a picture in Git LFS. `note` says why the images have no labels, or which contradict their class folders, and
+    `boxes` how many boxes of objects are left out. Both are empty if there is nothing to say.
     """
 
     files: tuple[str, ...] = ()
