@@ -52,7 +52,7 @@ def attack_hour(part: dict[str, Any]) -> Iterator[str]:
         f"This attack was run for {_minutes(part)}, with {_counted(quiet)} without an attack before it and after it. "
         "It does not show what a longer attack would do. Two API processes with default settings, behind TLS, share "
         "a Postgres. [nginx](../how-to/put-a-proxy-in-front.md) is in front of them, with the configuration of "
-        "`deploy/proxy` and the numbers of processes and connections of Debian's `nginx.conf`. Everything is on one "
+        "`deploy/proxy` and the limits of that page. Everything is on one "
         "machine, on loopback. The attackers share its cores, with the lowest priority.\n"
     )
     yield (

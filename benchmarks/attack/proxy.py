@@ -19,9 +19,12 @@ SHIPPED = ROOT / "deploy" / "proxy"
 FILES = ("modicum.conf", "loopback.conf")
 """What the page copies onto a machine."""
 PROGRAMS = ("nginx", "/usr/sbin/nginx")
-#: Processes and connections are those of Debian's own nginx.conf.
-MAIN = """{user}daemon off; worker_processes auto; pid nginx.pid; error_log stderr crit;
-events {{ worker_connections 768; }}
+LIMITS = ("worker_rlimit_nofile 8192;", "worker_connections 4096;")
+"""What the page says to write into nginx.conf."""
+#: A flood can fill the log with thousands of lines, so it is not on standard error.
+MAIN = """{user}daemon off; worker_processes auto; pid nginx.pid; error_log error.log crit;
+{limits[0]}
+events {{ {limits[1]} }}
 http {{
   client_body_temp_path body; proxy_temp_path proxy;
   fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
@@ -76,7 +79,7 @@ def _write(folder: Path, places: Mapping[str, str]) -> None:
     folder.mkdir()
     for name, text in texts.items():
         (folder / name).write_text(text)
-    (folder / "nginx.conf").write_text(MAIN.format(user="user root; " if os.geteuid() == 0 else ""))
+    (folder / "nginx.conf").write_text(MAIN.format(user="user root; " if os.geteuid() == 0 else "", limits=LIMITS))
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", ports: Sequence[int]) -> None:

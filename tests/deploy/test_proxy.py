@@ -22,7 +22,7 @@ from modicum.v1 import model_service_pb2_grpc
 from PIL import Image
 
 from benchmarks.attack.frames import BEGIN, FLOODS
-from benchmarks.attack.proxy import FILES, PROGRAMS, SHIPPED, proxied
+from benchmarks.attack.proxy import FILES, LIMITS, PROGRAMS, SHIPPED, proxied
 from benchmarks.attack.relay import relayed
 from benchmarks.attack.site import TEAM, Site, served
 from tests import machine
@@ -189,3 +189,4 @@ def test_the_page_copies_these_files_and_names_their_ports():
 
     assert set(re.findall(r"127\.0\.0\.1:(\d+)", shipped)) == set(re.findall(r"_PORT=(\d+)", page))
     assert all(f"deploy/proxy/{name}" in page for name in FILES)
+    assert all(f"`{limit}`" in page and limit in (SHIPPED / "nginx.conf").read_text() for limit in LIMITS)
