@@ -2,13 +2,17 @@
 
 import asyncio
 import inspect
+from collections.abc import Iterator
 
 import grpc
 import pytest
+import typer
+from google.protobuf.descriptor import Descriptor
 from modicum.audits import AsyncAudits
+from modicum.cli.command import app
 from modicum.errors import InvalidArgument
 from modicum.models import AsyncModels
-from modicum.spoken_names import by_command, in_arguments, in_python
+from modicum.spoken_names import by_command, in_arguments, in_options, in_python
 from modicum.v1 import audit_pb2
 
 from tests.client.scripted_service import VERSION
@@ -78,6 +82,73 @@ def test_the_advice_to_choose_another_id_is_that_of_another_name():
     assert (
         in_arguments("this exists already; choose another `audit_id`") == "this exists already; choose another `name`"
     )
+
+
+SPECIFICATION = "audit.specification"
+#: Fields that no command has an option for: the size of the canvas, and what `modicum ensemble check` sets itself.
+WITHOUT_OPTION = {f"{SPECIFICATION}.canvas.{name}" for name in ("channels", "height", "width")} | {
+    f"{SPECIFICATION}.searches.matched"
+}
+
+
+def options_of(command: str) -> set[str]:
+    """The options of a command, by its words."""
+    found = typer.main.get_command(app)
+    for word in command.split():
+        found = found.commands[word]
+    return {name for parameter in found.params for name in parameter.opts}
+
+
+COMMANDS = [options_of(name) for name in ("audit", "audits create", "ensemble check")]
+
+
+def leaves(message: Descriptor, path: str) -> Iterator[str]:
+    for field in message.fields:
+        inner = f"{path}.{field.name}"
+        yield from leaves(field.message_type, inner) if field.message_type else (inner,)
+
+
+def test_every_field_of_a_specification_becomes_an_option_of_a_command_that_has_one():
+    fields = set(leaves(audit_pb2.AuditSpecification.DESCRIPTOR, SPECIFICATION))
+    told = {field: {in_options(field, options) for options in COMMANDS} - {field} for field in fields}
+
+    assert {field for field, options in told.items() if not options} == WITHOUT_OPTION
+    assert set.union(*told.values()) <= set.union(*COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "says"),
+    [
+        ("audit", "audit.specification.sample: expected less", "--sample: expected less"),
+        ("audit", "audit.specification.searches[1].pixels_per_step: no", "--pixels-per-step: no"),
+        ("audit", "audit.specification.searches[1]: twice", "--threshold and --target-rule: twice"),
+        ("audit", "audit.specification.stopping.limits[0].measure: no", "--stopping: no"),
+        ("audit", "see audit.specification.statistics.level.", "see --level."),
+        ("audit", "audit.specification.model_versions[1]: no", "audit.specification.model_versions[1]: no"),
+        ("audits create", "audit.specification.model_versions[1]: no", "--model: no"),
+        ("audits create", "choose another `audit_id`", "choose another --name"),
+        ("audit", "audit.specification.canvas.height: no", "audit.specification.canvas.height: no"),
+        ("ensemble check", "audit.specification.searches[0].method: no", "audit.specification.searches[0].method: no"),
+        (
+            "ensemble check",
+            "audit.specification.searches[3].matched: no",
+            "audit.specification.searches[3].matched: no",
+        ),
+    ],
+)
+def test_a_field_of_an_audit_becomes_an_option_of_the_command_only_if_it_has_that_option(command, message, says):
+    assert in_options(message, options_of(command)) == says
+
+
+def test_a_refusal_of_the_service_names_the_option_of_the_command_that_runs(shell, script):
+    violation = ("audit.specification.sample", "expected at most 2, got 3")
+    script.steps["CreateAudit"] = [(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", {}, [violation])]
+
+    done = shell(f"modicum audits create --model {VERSION} --dataset d --sample 3")
+
+    assert done.returncode == 2
+    assert "--sample: expected at most 2, got 3" in done.stderr
+    assert "audit.specification" not in done.stderr
 
 
 def test_the_refusal_of_a_new_audit_names_arguments_to_python_and_fields_to_a_command(client, script):

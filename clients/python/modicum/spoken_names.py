@@ -1,11 +1,12 @@
 """Names in messages: a command has options, such as --weights, and Python has arguments, such as weights=.
 
-The service names the fields of its requests. In Python, `client.audits.create` has arguments in their place.
+The service names the fields of its requests. In Python, `client.audits.create` has arguments in their place, and a
+command has options.
 """
 
 import functools
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeAlias, TypeVar
@@ -15,6 +16,7 @@ from modicum.errors import ModicumError
 P = ParamSpec("P")
 R = TypeVar("R")
 Method: TypeAlias = Callable[P, Coroutine[Any, Any, R]]
+ToCommand: TypeAlias = Callable[[str, Collection[str]], str]
 
 #: An option of a model, and the space after it if a value follows: a name in capitals, a path, or FAMILY:NAME.
 OPTION = re.compile(
@@ -38,17 +40,48 @@ ARGUMENTS = {
 }
 #: Fields whose parts are arguments, and what a message calls the field as a whole.
 NESTED = {"searches": "thresholds and target_rules", "statistics": "statistics"}
-_by_command: ContextVar[bool] = ContextVar("by_command", default=False)
+#: A field of a request for an audit with all its parts, for options.
+WHOLE_FIELD = re.compile(r"\baudit\.specification((?:\.\w+|\[\d+\])+)|`?\b(audit_id)\b`?")
+#: The options in the place of fields of a request for an audit, and of all below them. An empty text: there is none.
+OPTIONS = {
+    "audit_id": "--name",
+    "model_versions": "--model",
+    "dataset": "--dataset",
+    "out_of_distribution_dataset": "--out-of-distribution",
+    "counterfactual_dataset": "--counterfactual",
+    "searches": "--threshold and --target-rule",
+    "searches.threshold": "--threshold",
+    "searches.target_rule": "--target-rule",
+    "searches.method": "--method",
+    "searches.fill": "--fill",
+    "searches.passes": "--passes",
+    "searches.pixels_per_step": "--pixels-per-step",
+    "searches.fraction": "--fraction",
+    "searches.matched": "",
+    "controls": "--control",
+    "no_controls": "--no-controls",
+    "seed": "--seed",
+    "sample": "--sample",
+    "device": "--device",
+    "statistics.level": "--level",
+    "statistics.alpha": "--alpha",
+    "statistics.ratio_limit": "--ratio-limit",
+    "statistics.accuracy_limit": "--accuracy-limit",
+    "stopping": "--stopping",
+}
+#: Fields whose options name a resource only beside --dataset. `modicum audit` has --model for a file, for example.
+OF_RESOURCES = {"audit_id", "model_versions"}
+_options: ContextVar[frozenset[str] | None] = ContextVar("options", default=None)
 
 
 @contextmanager
-def by_command() -> Iterator[None]:
-    """While a command runs, messages keep the names of options."""
-    token = _by_command.set(True)
+def by_command(options: Iterable[str] = ()) -> Iterator[None]:
+    """While a command with these options runs, messages name options, and fields that have none of them."""
+    token = _options.set(frozenset(options))
     try:
         yield
     finally:
-        _by_command.reset(token)
+        _options.reset(token)
 
 
 def in_python(message: str) -> str:
@@ -68,24 +101,39 @@ def _argument(found: re.Match[str]) -> str:
     return ARGUMENTS.get(field or found[0], field) + place + (part and f".{part}")
 
 
+def in_options(message: str, options: Collection[str]) -> str:
+    """A message with those of the options that a command has in place of the fields of a request for an audit."""
+    return WHOLE_FIELD.sub(lambda found: _option(found, options) or found[0], message)
+
+
+def _option(found: re.Match[str], options: Collection[str]) -> str:
+    """The options of a field: its own, or those of the field that it is a part of; empty if the command has none."""
+    field = re.sub(r"\[\d+\]", "", found[2] or found[1].removeprefix("."))
+    while field not in OPTIONS and "." in field:
+        field = field.rpartition(".")[0]
+    named = OPTIONS.get(field, "")
+    known = options if field not in OF_RESOURCES or "--dataset" in options else ()
+    return named if set(named.split(" and ")) <= set(known) else ""
+
+
 def in_audit_arguments(method: Method[P, R]) -> Method[P, R]:
-    """Let the errors of a method that creates an audit name its arguments, unless a command calls it."""
-    return _speaking(lambda message: in_python(in_arguments(message)), method)
+    """Let the errors of a method that creates an audit name its arguments, or the options of the command that calls."""
+    return _speaking(lambda message: in_python(in_arguments(message)), method, in_options)
 
 
 def in_python_names(method: Method[P, R]) -> Method[P, R]:
     """Let the errors of a method name arguments, unless a command calls it."""
-    return _speaking(in_python, method)
+    return _speaking(in_python, method, lambda message, _: message)
 
 
-def _speaking(translated: Callable[[str], str], method: Method[P, R]) -> Method[P, R]:
+def _speaking(to_python: Callable[[str], str], method: Method[P, R], to_command: ToCommand) -> Method[P, R]:
     @functools.wraps(method)
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await method(*args, **kwargs)
         except ModicumError as error:
-            if not _by_command.get():
-                error.args = (translated(str(error)),)
+            options = _options.get()
+            error.args = (to_python(str(error)) if options is None else to_command(str(error), options),)
             raise
 
     return call

@@ -5,6 +5,7 @@ import sys
 from typing import Any, NoReturn, TextIO
 
 import typer
+from modicum.cli.help_pages import hide_types
 from typer.core import TyperCommand, TyperGroup
 
 from modicum_server.settings import Settings
@@ -31,9 +32,7 @@ class Command(TyperCommand):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.help = _unwrapped(self.help)
-        for parameter in self.params:
-            if parameter.param_type_name == "argument":
-                vars(parameter)["display_type_rich"] = _no_type
+        hide_types(self.params)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the parts of the usage line."""
@@ -47,10 +46,6 @@ class Command(TyperCommand):
 def _unwrapped(text: str | None) -> str:
     """Return a help with each paragraph on one line: the page wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in (text or "").split("\n\n"))
-
-
-def _no_type(ctx: Any) -> None:
-    """Return nothing in place of a Python type such as <path>, which typer shows beside an argument."""
 
 
 def _as_flag(option: Any) -> Any:

@@ -13,7 +13,6 @@ from modicum import errors
 from modicum.cli import interrupts
 from modicum.cli.consoles import discard, flush_results, print_error
 from modicum.resource_names import printable
-from modicum.spoken_names import by_command
 
 DONE = 0
 VIOLATED = 1
@@ -63,7 +62,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with interrupts.raising(), by_command():
+            with interrupts.raising():
                 command(*args, **kwargs)
             flush_results()
         except errors.ModicumError as error:

@@ -12,9 +12,11 @@ from typer.core import TyperCommand, TyperGroup
 
 from modicum.cli.consoles import print_error
 from modicum.cli.exit_codes import guarded
+from modicum.cli.help_pages import hide_types
 from modicum.cli.options import FLAG, OUTPUT, Project
 from modicum.cli.renamed_options import Renaming
 from modicum.projects import in_project
+from modicum.spoken_names import by_command
 
 Function = Callable[..., None]
 
@@ -27,9 +29,7 @@ class Command(TyperCommand):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        for parameter in self.params:
-            if parameter.param_type_name == "argument":
-                vars(parameter)["display_type_rich"] = _no_type
+        hide_types(self.params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments."""
@@ -39,6 +39,11 @@ class Command(TyperCommand):
         for note in renaming.notes:
             print_error(note)
         return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; messages name its options."""
+        with by_command(name for parameter in self.params for name in parameter.opts):
+            return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The parts of the usage line."""
@@ -146,10 +151,6 @@ def _default(option: Field[Any]) -> Any:
     if option.default_factory is not MISSING:
         return option.default_factory()
     return Parameter.empty if option.default is MISSING else option.default
-
-
-def _no_type(ctx: Any) -> None:
-    """Nothing in place of a Python type such as <list[str]>, which typer shows beside an argument."""
 
 
 def _as_flag(option: Any, heading: str | None) -> Any:
