@@ -334,6 +334,15 @@ def test_messages_are_joined_without_stray_punctuation(code, text, reason, says)
         ),
         ({"target_rules": "predicted"}, "target_rules: expected a list of names, e.g. ['predicted'], got 'predicted'"),
         ({"fraction": "0.5"}, "fraction: expected 0 (one pixel in each step)"),
+        ({"validate_only": "yes"}, "validate_only: expected True or False, got 'yes'"),
+        ({"validate_only": 1}, "validate_only: expected True or False, got 1"),
+        ({"reuse": "no"}, "reuse: expected True or False, got 'no'"),
+        ({"matched": None}, "matched: expected True or False, got None"),
+        ({"canvas": "32"}, "canvas: expected a Canvas, e.g. Canvas(channels=3, height=32, width=32); got '32'"),
+        (
+            {"canvas": (3, 32, 32)},
+            "canvas: expected a Canvas, e.g. Canvas(channels=3, height=32, width=32); got (3, 32",
+        ),
     ],
 )
 def test_an_argument_of_another_type_is_refused_before_any_call(client, script, changes, says):

@@ -1,4 +1,4 @@
-"""Checks of arguments that must be lists, paths or seconds. A string is not a list here, though Python iterates it."""
+"""Checks of arguments: lists, paths, seconds, True or False. A string is not a list here, though Python iterates it."""
 
 import os
 from collections.abc import Iterable
@@ -26,6 +26,17 @@ def checked_list(given: Iterable[T], argument: str, items: str) -> tuple[T, ...]
     if isinstance(given, (str, bytes)) or not hasattr(type(given), "__iter__"):
         raise InvalidArgument(f"{argument}: expected a list of {items}, got {given!r}")
     return tuple(given)
+
+
+def checked_flag(given: object, argument: str) -> bool:
+    """The argument, which must be True or False. A text such as "no" would count as true.
+
+    Raises:
+        InvalidArgument: it is something else.
+    """
+    if not isinstance(given, bool):
+        raise InvalidArgument(f"{argument}: expected True or False, got {given!r}")
+    return given
 
 
 def checked_path(given: object, argument: str, way_out: str) -> None:

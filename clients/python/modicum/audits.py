@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 
-from modicum.arguments import checked_list
+from modicum.arguments import checked_flag, checked_list
 from modicum.audit import AsyncAudit
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
@@ -20,6 +20,7 @@ from modicum.searches import (
     Search,
     SearchMethod,
     TargetRule,
+    checked_canvas,
     control_plan,
     fill_of,
     search_method,
@@ -135,8 +136,8 @@ class AsyncAudits:
         specification = AuditSpecification(
             model_versions=tuple([await version_name(self._connection, one, "models") for one in models]),
             dataset=self._dataset_name(dataset, "dataset"),
-            canvas=canvas,
-            searches=tuple(_searches(search, thresholds, rules, matched=matched)),
+            canvas=checked_canvas(canvas),
+            searches=tuple(_searches(search, thresholds, rules, matched=checked_flag(matched, "matched"))),
             controls=_plans(controls, pixel_subsets, pixel_subsets_method),
             seed=seed,
             sample=sample,
@@ -151,8 +152,8 @@ class AsyncAudits:
             audit=audit_pb2.Audit(specification=specification_message(specification, no_controls=controls == ())),
             audit_id=checked_text(name, "name"),
             request_id=new_request_id(),
-            validate_only=validate_only,
-            no_reuse=not reuse,
+            validate_only=checked_flag(validate_only, "validate_only"),
+            no_reuse=not checked_flag(reuse, "reuse"),
         )
         message = await self._connection.call(self._connection.audits.CreateAudit, request)
         return AsyncAudit(self._connection, snapshot_of(message))

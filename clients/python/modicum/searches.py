@@ -67,6 +67,15 @@ class Canvas:
     height: int
     width: int
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not fit the fields of the messages.
+
+        Raises:
+            InvalidArgument: names the number, what was expected and what came.
+        """
+        for name in ("channels", "height", "width"):
+            _refuse_outside(f"canvas.{name}", getattr(self, name), INT32_MAX)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
@@ -190,6 +199,17 @@ def _named_plan(text: str) -> ControlPlan:
             raise InvalidArgument(f"control {text!r}: expected {word} to be a whole number, 0 or more; got {number!r}")
     images, passes = [*map(int, numbers), 0, 0][:2]
     return ControlPlan(Control(name), images, passes)
+
+
+def checked_canvas(given: object) -> Canvas | None:
+    """The canvas; None if the service is to choose.
+
+    Raises:
+        InvalidArgument: it is something else.
+    """
+    if given is not None and not isinstance(given, Canvas):
+        raise InvalidArgument(f"canvas: expected a Canvas, e.g. Canvas(channels=3, height=32, width=32); got {given!r}")
+    return given
 
 
 def search_method(text: str, argument: str = "method") -> SearchMethod:
