@@ -3,9 +3,13 @@
 import re
 import subprocess
 import sys
+from datetime import date
+from unittest.mock import create_autospec
 
 import nbformat
 import pytest
+from modicum import Client
+from modicum.gate.policy_file import policy_given, policy_of
 from modicum.sources import npy
 from modicum.sources.images import SUFFIXES
 from nbclient import NotebookClient
@@ -14,6 +18,7 @@ from PIL import Image
 from tests.docs.documents import ROOT
 
 EXAMPLES = ROOT / "examples"
+PYTHON_CLIENT = ROOT / "docs" / "how-to" / "use-the-python-client.md"
 SUSPECTED_CUE = ROOT / "docs" / "how-to" / "test-a-suspected-cue.md"
 
 
@@ -26,6 +31,17 @@ def test_the_library_example_finds_subsets(tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\d+ of 20 digits have a subset; median size \d+ of 784 pixels$", done.stdout, re.MULTILINE)
     assert re.search(r"^for a random other class the same search finds one on \d+ of \d+$", done.stdout, re.MULTILINE)
+
+
+def test_the_policy_in_a_dictionary_is_valid_and_the_gate_takes_it():
+    (example,) = re.findall(r"^```python\n(policy = .*?)^```$", PYTHON_CLIENT.read_text(), re.MULTILINE | re.DOTALL)
+    client = create_autospec(Client, instance=True)
+
+    exec(example, {"client": client, "model": "m", "photos": "d"})  # the page's own text
+
+    _, _, policy = client.gate.call_args.args
+    read = policy_of(*policy_given(policy), today=date(2026, 1, 1))
+    assert {rule.id for rule in read.rules} >= {"spot", "accuracy"}
 
 
 def written_without_mark(folder) -> str:
