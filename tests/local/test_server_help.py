@@ -42,7 +42,7 @@ def test_a_line_ends_where_the_next_word_has_no_room(name, width):
 
 def test_paragraphs_stay_apart():
     lines = prose("migrate", 120)
-    begin = next(number for number, line in enumerate(lines) if line.startswith("With MODICUM_OWNER_DATABASE_URL"))
+    begin = next(number for number, line in enumerate(lines) if line.startswith("If MODICUM_OWNER_DATABASE_URL"))
 
     assert lines[begin - 1] == ""
     assert lines[begin - 2].endswith("the schema of this release.")
