@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +16,10 @@ HEADER = ("file", "label")
 JSON_LINES = ".jsonl"
 #: Of the metadata of a Hugging Face `imagefolder`.
 METADATA_KEYS = frozenset({"file_name", "label"})
+#: A line that begins with an index. A blank counts from 0 only: classes may be called "1 euro" and "2 euro".
+NUMBERED = re.compile(r"\s*(\d{1,9})(\s*[,;:\t]\s*| +)\S")
+WORDNET = re.compile(r"\s*n\d{8}[\s,]+\S")
+ONLY_NAMES = "Leave only the names, in the order of the model's outputs; a JSON list (.json) is read as it is"
 
 
 def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
@@ -23,7 +28,8 @@ def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     The file is text with one name per line, or a JSON list of strings.
 
     Raises:
-        InvalidSource: the file cannot be read, is empty, or has an empty name or one name twice in it.
+        InvalidSource: the file cannot be read, is empty, has an empty name or one name twice in it, or is text with an
+            index or a WordNet id before each name.
     """
     if source is None:
         return ()
@@ -134,11 +140,40 @@ def _lowered(cells: Iterable[str]) -> tuple[str, ...]:
 
 def _read_names(path: Path) -> list[str]:
     if path.suffix.lower() != ".json":
-        return text_of(path).rstrip().splitlines()
+        names = text_of(path).rstrip().splitlines()
+        _refuse_identified(names, path)
+        return names
     names = json_of(path, f"labels file {path}: expected a JSON list of class names")
     if not isinstance(names, list):
         raise InvalidSource(f"labels file {path}: expected a JSON list of class names, got {type(names).__name__}")
     return names
+
+
+def _refuse_identified(lines: Sequence[str], path: Path) -> None:
+    """Refuse lines with an index or an id before each name. The first line may be a header."""
+    if lines and all(map(WORDNET.match, lines)):
+        raise InvalidSource(
+            f"labels file {path}: expected only a class name on each line, got a WordNet id before each, such as "
+            f"{printable(lines[0].strip())[:80]}. {ONLY_NAMES}. For images whose labels are such ids, give a file with "
+            "ids and names as --label-names"
+        )
+    if _are_numbered(lines) or _are_numbered(lines[1:]):
+        raise InvalidSource(
+            f"labels file {path}: expected only a class name on each line, got an index before each, such as "
+            f"{printable(lines[-1].strip())[:80]}. {ONLY_NAMES}"
+        )
+
+
+def _are_numbered(lines: Sequence[str]) -> bool:
+    """Whether each line begins with its own index, from 0 or 1, and a separator."""
+    found = [match for match in map(NUMBERED.match, lines) if match]
+    if not found or len(found) < len(lines):
+        return False
+    first = int(found[0][1])
+    by_blanks = any(not match[2].strip(" ") for match in found)
+    return first <= (0 if by_blanks else 1) and [int(match[1]) for match in found] == [
+        *range(first, first + len(lines))
+    ]
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
