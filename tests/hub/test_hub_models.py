@@ -64,9 +64,19 @@ def test_what_was_fetched_is_not_fetched_again(hub):
     assert hub.asked == [f"/api/models/{REPOSITORY}/revision/{COMMIT}"]
 
 
+def test_one_file_of_weights_is_fetched_before_an_index(hub):
+    index = {"weight_map": {"a": "absent.safetensors"}}
+    hub.files["model.safetensors.index.json"] = json.dumps(index).encode()
+
+    folder = hub_models.fetched(hub.uri)
+
+    assert sorted(path.name for path in folder.iterdir()) == sorted(READ)
+
+
 def test_weights_in_several_files_are_fetched_as_the_index_names_them(hub):
     parts = {"first.safetensors": tensors(a=[0, 4]), "second.safetensors": tensors(b=[0, 4])}
     index = {"weight_map": {"a": "first.safetensors", "b": "second.safetensors"}}
+    del hub.files["model.safetensors"]
     hub.files |= {**parts, "other.safetensors": b"x", "model.safetensors.index.json": json.dumps(index).encode()}
 
     folder = hub_models.fetched(hub.uri)
@@ -176,6 +186,7 @@ def test_what_is_unsafe_or_out_of_bounds_is_refused_before_it_is_fetched(hub, re
 def test_an_index_that_leads_elsewhere_or_too_far_is_refused(hub, names, says):
     index = {"weight_map": {str(number): name for number, name in enumerate(names)}}
     hub.files |= {name: b"x" for name in names if name != "absent.safetensors"}
+    del hub.files["model.safetensors"]
     hub.files["model.safetensors.index.json"] = json.dumps(index).encode()
 
     with pytest.raises(ModelFolderRefused, match=says):

@@ -259,6 +259,7 @@ def test_weights_that_are_cut_off_are_found_before_the_upload(folder, left):
     with pytest.raises(ModelFolderRefused, match=r"model\.safetensors: not a complete safetensors file"):
         hub_folder(folder)
 
+    (folder / "model.safetensors").unlink()
     write(folder, "model.safetensors.index.json", {"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})
     (folder / "1.safetensors").write_bytes(tensors(a=[0, 4]))
     (folder / "2.safetensors").write_bytes(tensors(b=[0, 4])[:left])
@@ -267,6 +268,7 @@ def test_weights_that_are_cut_off_are_found_before_the_upload(folder, left):
 
 
 def test_weights_in_several_files_are_read_from_any_place(folder):
+    (folder / "model.safetensors").unlink()
     write(folder, "model.safetensors.index.json", {"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})
     (folder / "1.safetensors").write_bytes(tensors(a=[0, 4])[:-4] + b"aaaa")
     (folder / "2.safetensors").write_bytes(tensors(b=[0, 4])[:-4] + b"bbbb")

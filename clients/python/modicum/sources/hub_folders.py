@@ -112,8 +112,8 @@ class HubFolder:
         Raises:
             ModelFolderRefused: a file is missing or damaged, or changed since it was looked for.
         """
-        index = self.path / INDEX
-        return joined_shards(index) if index.is_file() else file_content(self.path / WEIGHTS)
+        chosen = _chosen_weights(self.path)
+        return joined_shards(chosen) if chosen.name == INDEX else file_content(chosen)
 
 
 def is_hub_folder(path: Path) -> bool:
@@ -159,13 +159,19 @@ def way_of_file(path: Path) -> str:
     return way.format(shlex.quote(printable(str(path))))
 
 
+def _chosen_weights(path: Path) -> Path:
+    """One file of weights before the index of several, as transformers chooses."""
+    return path / WEIGHTS if (path / WEIGHTS).is_file() else path / INDEX
+
+
 def _refuse_without_weights(path: Path) -> None:
-    if not (path / WEIGHTS).is_file() and not (path / INDEX).is_file():
+    chosen = _chosen_weights(path)
+    if not chosen.is_file():
         raise refused_weights(str(path), {name for name in (*PICKLES, *OTHER_FORMATS) if (path / name).exists()})
-    pointer = next(filter(is_pointer, sorted(path.glob(f"*{Path(WEIGHTS).suffix}"))), None)
-    if pointer is not None:
+    files = sorted(path.glob(f"*{Path(WEIGHTS).suffix}")) if chosen.name == INDEX else [chosen]
+    if pointer := next(filter(is_pointer, files), None):
         raise ModelFolderRefused(pointer_text(pointer, "the weights"))
-    require_whole(path / INDEX if (path / INDEX).is_file() else path / WEIGHTS)
+    require_whole(chosen)
 
 
 def refused_weights(where: str, names: Container[str]) -> ModelFolderRefused:

@@ -145,11 +145,12 @@ def _refuse_unsafe(uri: str, told: Mapping[str, _Told]) -> None:
 
 def _folder(uri: str, told: Mapping[str, _Told], fetch: Any) -> Path:
     """Fetch what is read of the folder, JSON first, and return where it lies."""
-    documents = [CONFIGURATION, *(name for name in (*OPTIONAL, INDEX) if name in told)]
+    indices = () if WEIGHTS in told else (INDEX,)  # as transformers: one file of weights before several
+    documents = [CONFIGURATION, *(name for name in OPTIONAL if name in told), *indices]
     _refuse_large(uri, [told[name] for name in documents], MOST_JSON_BYTES)
     paths = [_whole(uri, told[name], fetch(name)) for name in documents]
     folder = paths[0].parent
-    names = weight_files(folder / INDEX) if INDEX in told else [WEIGHTS]
+    names = weight_files(folder / INDEX) if indices else [WEIGHTS]
     if absent := [name for name in names if name not in told]:
         raise ModelFolderRefused(f"{uri}: {printable(absent[0][:128])} is missing, which {INDEX} names")
     if len(names) > MOST_FILES:
