@@ -66,6 +66,26 @@ def test_a_model_that_describes_no_tensors_is_told_with_what_to_do(add_served, b
     assert "A model of KServe does that with get_input_types and get_output_types" in done.stderr
 
 
+def test_a_version_that_is_not_served_is_named(add, url, behaviour):
+    behaviour.description_status, behaviour.description_code = 404, grpc.StatusCode.NOT_FOUND
+
+    done = add(f"{url}/7")
+
+    assert (
+        f"; it seems to serve no version 7 of a model called {MODEL}: give a name and a version that it serves, or "
+        "leave out /7" in done.stderr
+    )
+
+
+def test_an_empty_file_of_a_credential_is_refused(add_served, tmp_path):
+    (tmp_path / "empty").write_text("\n")
+
+    done = add_served("--credential-file", str(tmp_path / "empty"))
+
+    assert done.exit_code == 3
+    assert "the file with the credential of endpoint cats is empty; write the token into it" in done.stderr
+
+
 def test_a_server_without_versions_wants_an_address_without_one():
     refused = EndpointRefused("status 501", "501")
 

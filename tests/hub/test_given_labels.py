@@ -43,6 +43,19 @@ def test_given_class_labels_replace_those_of_the_folder_and_are_its_classes(fold
     assert json.loads(file.configuration_for(labels))["num_labels"] == 3
 
 
+def test_class_labels_in_another_order_than_those_of_the_folder_are_refused(folder):
+    write(folder, {**GOOD_CONFIG, "id2label": {"0": "cat", "1": "dog", "2": "eel"}})
+    file = model_file(model=folder)
+
+    with pytest.raises(
+        ModelFolderRefused,
+        match=r"in another order: output 1 is eel there and dog in the folder\. Leave out --class-labels",
+    ):
+        file.labels(["cat", "eel", "dog"])
+    assert file.labels(["cat", "dog", "eel"]) == ("cat", "dog", "eel")
+    assert file.labels(["cat", "dog", "emu"]) == ("cat", "dog", "emu")
+
+
 def test_given_class_labels_replace_those_of_a_folder_of_timm(folder):
     write(folder, {"architecture": "resnet10t", "pretrained_cfg": {}, "label_names": ["cat", 7]})
     file = model_file(model=folder)

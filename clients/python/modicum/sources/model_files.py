@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.arguments import checked_path
-from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
+from modicum.errors import InvalidArgument, InvalidSource, ModelFolderRefused, ModelRejected
 from modicum.resource_names import printable
 from modicum.sources.architectures import is_architecture
 from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
@@ -90,9 +90,29 @@ class ModelFile:
 
         Raises:
             InvalidSource: the given ones are not valid.
-            ModelFolderRefused: none are given, and those of the folder cannot be taken.
+            ModelFolderRefused: none are given, and those of the folder cannot be taken; or the given ones are those of
+                the folder in another order.
         """
-        return self.folder.required_labels() if given is None and self.folder else class_names(given)
+        if self.folder is None:
+            return class_names(given)
+        if given is None:
+            return self.folder.required_labels()
+        names = class_names(given)
+        _refuse_reordered(names, self.folder)
+        return names
+
+
+def _refuse_reordered(names: Sequence[str], folder: HubFolder) -> None:
+    """Refuse class names that are those of the folder in another order, naming where the two differ first."""
+    if sorted(names) != sorted(folder.labels):
+        return
+    for output, (given, own) in enumerate(zip(names, folder.labels, strict=True)):
+        if given != own:
+            raise ModelFolderRefused(
+                f"--class-labels has the class names of {folder.path} in another order: output {output} is "
+                f"{printable(given)} there and {printable(own)} in the folder. Leave out --class-labels; if the folder "
+                f"is wrong, correct its {CONFIGURATION}"
+            )
 
 
 def model_file(

@@ -12,7 +12,7 @@ from modicum_server.endpoints.answers import UNREACHABLE, Busy, EndpointRefused,
 from modicum_server.endpoints.calls import OpenEndpoint, Rate, connect
 from modicum_server.endpoints.connection import access_to
 from modicum_server.endpoints.entries_file import check_entry
-from modicum_server.endpoints.targets import TLS_PORT, refuse_open_credential, resolved, target_of
+from modicum_server.endpoints.targets import TLS_PORT, Target, refuse_open_credential, resolved, target_of
 from modicum_server.model_server import TaskFailed
 
 PATIENCE_SECONDS = 5.0
@@ -51,7 +51,7 @@ async def entry_of(asked: EndpointEntry, *, patience_seconds: float = PATIENCE_S
 def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
     """Return what the operator can do about a refusal, to be put behind its text; or nothing."""
     if refused.status in KNOWS_NO_MODEL:
-        return f"; it seems to serve no model called {target_of(asked.url).model}: give the name of one that it serves"
+        return _without_model(target_of(asked.url))
     if refused.status == OTHER_SERVICE:
         return (
             f"; {target_of(asked.url).authority} serves gRPC without the Open Inference Protocol: correct host and port"
@@ -63,6 +63,15 @@ def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
     if asked.credential_file:
         return f"; it refused the token in {asked.credential_file}"
     return "; it requires a credential: give --credential-file"
+
+
+def _without_model(target: Target) -> str:
+    if not target.version:
+        return f"; it seems to serve no model called {target.model}: give the name of one that it serves"
+    return (
+        f"; it seems to serve no version {target.version} of a model called {target.model}: give a name and a version "
+        f"that it serves, or leave out /{target.version}"
+    )
 
 
 def unreachable_text(failed: TaskFailed, asked: EndpointEntry) -> str:

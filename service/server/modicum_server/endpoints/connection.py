@@ -80,6 +80,12 @@ def access_to(entry: EndpointEntry) -> Access:
             "operator to check `modicum-server endpoint list`",
             model_at_fault=False,
         ) from error
+    if entry.credential_file and not credential:
+        raise TaskFailed(
+            "ENDPOINT_UNREACHABLE",
+            f"the file with the credential of endpoint {entry.name} is empty; write the token into it",
+            model_at_fault=False,
+        )
     if not credential.isprintable():
         raise TaskFailed(
             "ENDPOINT_UNREACHABLE", f"the credential of endpoint {entry.name} is not one line", model_at_fault=False
