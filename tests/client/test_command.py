@@ -82,6 +82,14 @@ GOOD = (*NAMELESS, "--class-labels", "labels.txt")
         ),
         (("photos", *GOOD, "--photo-labels", "absent.csv"), "--photo-labels absent.csv: there is no such file"),
         (("photos", *GOOD, "--label-names", "absent.txt"), "--label-names absent.txt: there is no such file"),
+        (
+            ("photos", *GOOD, "--boxes", "label.txt"),
+            "of file,left,top,right,bottom, a .json, or a folder of Pascal VOC files. Did you mean labels.txt?",
+        ),
+        (
+            ("photos", *NAMELESS, "--class-labels", "empty"),
+            "labels file empty: expected a file, got a folder; give a file in it",
+        ),
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
         (("photos", *GOOD, "--device", "tpu"), "--device: expected one of auto, cpu, cuda, got 'tpu'"),
@@ -134,6 +142,15 @@ def test_wrong_options_are_refused_before_any_call(place, arguments, says, run):
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("option", ["--boxes", "--photo-labels", "--label-names"])
+def test_an_upload_of_images_names_the_option_whose_file_is_absent(place, option, run):
+    result = run("datasets", "create", "pets", "photos", option, "label.txt")
+
+    assert result.exit_code == 2
+    assert f"{option} label.txt: there is no such file" in result.stderr
+    assert "Did you mean labels.txt?" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Images from folders, CSVs and arrays, and their manifest."""
 
+import errno
 import io
 import json
 import os
@@ -184,7 +185,14 @@ def test_the_images_of_an_npz_have_class_names(tmp_path):
         ({"images": np.zeros((0, 2, 2, 3), np.uint8)}, "expected images"),
         ({"images": np.zeros((2, 2, 2), np.uint8), "labels": np.zeros(3, int)}, "expected 2 labels"),
         ({"images": np.zeros((1, 2, 2), np.uint8), "labels": np.array([2]), "classes": np.array(["a"])}, "from 0 to 0"),
-        ({"images": np.array([object()])}, "plain arrays"),
+        (
+            {"images": np.array([object()])},
+            r"array images holds Python objects, which are not read; .* plain values, such as images=numpy.stack",
+        ),
+        (
+            {"images": np.zeros((1, 2, 2), np.uint8), "labels": np.array(["a"], object)},
+            r"array labels holds Python objects, .* such as labels=numpy.array\(labels.tolist\(\)\)",
+        ),
     ],
 )
 def test_an_npz_of_another_form_is_refused_with_what_was_expected(tmp_path, arrays, says):
@@ -324,3 +332,15 @@ def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path):
 
     assert labels_of(find_images(tmp_path / "link")) == {"cat/a.jpg": "cat", "cat/link.jpg": "cat", "dog/b..jpg": "dog"}
     assert [image.item for image in find_images(tmp_path / "link" / "list.csv")] == ["cat/link.jpg", "dog/..b.jpg"]
+
+
+def test_an_npz_that_may_not_be_read_is_refused_with_that_cause(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", images=np.zeros((1, 2, 2), np.uint8))
+
+    def denied(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+
+    with pytest.raises(InvalidSource, match=r"a\.npz: cannot be read: Permission denied; allow your user to read it$"):
+        find_images(tmp_path / "a.npz")

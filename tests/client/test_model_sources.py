@@ -99,7 +99,11 @@ def test_labels_can_be_a_list_a_text_file_or_a_json_file(tmp_path):
             r"classes 0 and 2 \(counted from 0\) are both called cat; class names must be unique",
         ),
         ("a.json", b"{", "expected a JSON list of class names, but it is not valid"),
-        ("a.json", b'{"a": 1}', "a JSON list of class names, got dict"),
+        (
+            "a.json",
+            b'{"a": 1}',
+            "got an object; write a list in the order of the model's outputs, such as",
+        ),
         ("a.json", b'["a", 1]', "position 2, got 1"),
         ("a.json", b"[" * 100_000, "nested too deep"),
         ("a.json", b"[" + b"9" * 5_000 + b"]", "expected a JSON list of class names, but it is not valid"),

@@ -7,6 +7,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, say_deleted, stdout
+from modicum.cli.given_files import refuse_absent_image_files
 from modicum.cli.options import OUTPUT, option
 from modicum.cli.progress import say_files, upload_progress, view
 from modicum.cli.registration import Group, command
@@ -85,6 +86,7 @@ def create(
     quiet: options.Quiet = False,
 ) -> None:
     """Create a data set from images. Only images that the server does not have yet are uploaded."""
+    refuse_absent_image_files(images)
     named = found_with_names(source, images.photo_labels, images.label_names)
     found = with_objects(named, boxes=images.boxes, masks=images.masks)
     manifest = manifest_of(found.images)

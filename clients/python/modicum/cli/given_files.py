@@ -20,6 +20,7 @@ CLASS_NAMES = "a text file with the name of a class on each line"
 INPUT = f"a .toml file, or one of {', '.join(BUILT_IN)}"
 TRUE_LABELS = "a .csv of file,label"
 LABEL_NAMES = "a file with names of labels"
+BOXES = "a .csv of file,left,top,right,bottom, a .json, or a folder of Pascal VOC files"
 
 
 def refuse_absent_model_files(given: ModelOptions) -> None:
@@ -38,7 +39,7 @@ def refuse_absent_model_files(given: ModelOptions) -> None:
         _refuse_absent("--input", Path(given.input_name), INPUT)
 
 
-def refuse_absent_label_files(given: ImageOptions) -> None:
+def refuse_absent_image_files(given: ImageOptions) -> None:
     """Refuse files that do not exist.
 
     Raises:
@@ -46,6 +47,7 @@ def refuse_absent_label_files(given: ImageOptions) -> None:
     """
     _refuse_absent("--photo-labels", given.photo_labels, TRUE_LABELS)
     _refuse_absent("--label-names", given.label_names, LABEL_NAMES)
+    _refuse_absent("--boxes", given.boxes, BOXES)
 
 
 def _refuse_absent(option: str, path: Path | None, expected: str, advice: str = "") -> None:
@@ -55,7 +57,7 @@ def _refuse_absent(option: str, path: Path | None, expected: str, advice: str = 
     if path.is_symlink():
         target = printable(str(path.readlink()))
         raise InvalidSource(f"{option} {told}: is a link to {target}, which does not exist; expected {expected}")
-    what = "folder" if expected == MODEL else "file"
+    what = {MODEL: "folder", BOXES: "file or folder"}.get(expected, "file")
     raise InvalidSource(f"{option} {told}: there is no such {what}; expected {expected}. {advice or _advice(path)}")
 
 

@@ -6,8 +6,6 @@ here. A broken image becomes a finding with a reason on the server. Files in a f
 
 import os
 import stat
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
-from modicum.sources import converted, lfs, npy, parquet, png, tars
+from modicum.sources import converted, lfs, npy, npz, parquet, png, tars
 from modicum.sources.contents import Content, made_content, require_file, stream_content
 from modicum.sources.files import File, split_of
 from modicum.sources.label_files import contradictions, labels_beside, labels_of_images, refuse_absent
@@ -34,19 +32,6 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", 
 #: Files that hold a part of a data set.
 SHARDS = frozenset({tars.SUFFIX, parquet.SUFFIX})
 EXPECTED = "a folder of images, a .csv, an .npz, a .tar, a .parquet, or one image"
-#: What numpy raises for a file that is damaged, encrypted, or not an .npz.
-DAMAGED = (
-    OSError,
-    ValueError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    MemoryError,
-    SyntaxError,
-    KeyError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +285,7 @@ def _image(file: File, label: str) -> Image:
 
 
 def _arrays(path: Path) -> list[Image]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
-    except DAMAGED as error:
-        raise InvalidSource(f"{path}: not a valid .npz of plain arrays: {error or type(error).__name__}") from error
+    arrays = npz.plain_arrays(path, ("images", "labels", "classes"))
     images = arrays.get("images")
     if images is None:
         raise InvalidSource(f"{path}: expected an array named images (labels and classes are optional), found none")

@@ -139,13 +139,19 @@ def _lowered(cells: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_names(path: Path) -> list[str]:
+    if path.is_dir():
+        raise InvalidSource(f"labels file {path}: expected a file, got a folder; give a file in it")
     if path.suffix.lower() != ".json":
         names = text_of(path).rstrip().splitlines()
         _refuse_identified(names, path)
         return names
     names = json_of(path, f"labels file {path}: expected a JSON list of class names")
     if not isinstance(names, list):
-        raise InvalidSource(f"labels file {path}: expected a JSON list of class names, got {type(names).__name__}")
+        got = "an object" if isinstance(names, dict) else type(names).__name__
+        raise InvalidSource(
+            f"labels file {path}: expected a JSON list of class names, got {got}; write a list in the order of the "
+            'model\'s outputs, such as ["cat", "dog"]'
+        )
     return names
 
 

@@ -7,7 +7,7 @@ checks all values. The client reads those of a few arrays before it uploads any.
 
 import io
 import struct
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -59,14 +59,24 @@ def file_channels(file: File) -> int | None:
     """
     try:
         with file.open() as stream:
-            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
-            shape, _, dtype = read(stream)
+            shape, dtype = header_of(stream)
     except (OSError, ValueError, KeyError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError):
         return None
     channels = channels_of(shape, dtype)
     if channels is None:
         raise InvalidSource(f"{file.where}: expected {EXPECTED}; got {dtype} of shape {shape}")
     return channels
+
+
+def header_of(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the array in a .npy file. The stream is then at its values.
+
+    Raises:
+        Exception: the header cannot be read.
+    """
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
+    shape, _, dtype = read(stream)
+    return shape, dtype
 
 
 def decoded(data: bytes) -> NDArray[Any]:
@@ -83,8 +93,7 @@ def float_values(file: File) -> NDArray[np.float32] | None:
     """The values of an array of float32 in a .npy file. None for another type, or a file that cannot be read."""
     try:
         with file.open() as stream:
-            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
-            _, _, dtype = read(stream)
+            _, dtype = header_of(stream)
             return np.frombuffer(stream.read(), dtype) if dtype.name == FLOAT else None
     except (OSError, ValueError, KeyError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError):
         return None
