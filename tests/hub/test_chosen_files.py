@@ -36,3 +36,17 @@ def test_one_file_of_weights_is_taken_before_an_index(folder, left):
 
     with hub_folder(folder).weights().open() as stream:
         assert stream.read() == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("processor", "height"),
+    [
+        ({"image_processor": {**GOOD_PREPROCESSOR, "size": {"height": 96, "width": 96}}}, 96),
+        ({"image_processor": None}, 64),
+        ({"processor_class": "CLIPProcessor"}, 64),
+    ],
+)
+def test_a_processor_of_several_parts_is_taken_first_if_it_has_one_for_images(folder, processor, height):
+    write(folder, "processor_config.json", processor)
+
+    assert hub_folder(folder).required_input().height == height

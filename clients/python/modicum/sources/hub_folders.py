@@ -241,21 +241,30 @@ def _transformers_input(
     path: Path, channels: int, network: NetworkSize | None
 ) -> tuple[InputSpecification | None, str, str]:
     """The input specification, or why it is not known, and the name of the file that says it."""
-    values: Any
+    where, values = _processor_file(path)
+    if where is None:
+        missing = (
+            f"{path}: {PREPROCESSOR} is missing; it says how pictures are resized and normalised. Save the image "
+            "processor beside the model, or give --input: a built-in name or a file"
+        )
+        return None, missing, ""
     try:
-        if (path / PREPROCESSOR).is_file():
-            where, values = path / PREPROCESSOR, json_object(path / PREPROCESSOR)
-        elif (path / PROCESSOR).is_file():
-            where, values = path / PROCESSOR, json_object(path / PROCESSOR).get("image_processor")
-        else:
-            missing = (
-                f"{path}: {PREPROCESSOR} is missing; it says how pictures are resized and normalised. Save the image "
-                "processor beside the model, or give --input: a built-in name or a file"
-            )
-            return None, missing, ""
         return fitting_input(values, channels, network), "", where.name
     except InputUnknown as error:
         return None, f"{where}: {error}", where.name
+
+
+def _processor_file(path: Path) -> tuple[Path | None, Any]:
+    """The file with the image processor, and the processor in it: that of several parts first, as transformers reads.
+
+    Raises:
+        ModelFolderRefused: a file is not JSON.
+    """
+    several, alone = path / PROCESSOR, path / PREPROCESSOR
+    values = json_object(several).get("image_processor") if several.is_file() else None
+    if values is None and alone.is_file():
+        return alone, json_object(alone)
+    return (several if several.is_file() else None), values
 
 
 def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
