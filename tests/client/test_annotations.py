@@ -112,8 +112,10 @@ def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
             "1 outside their picture, 1 without area, such as one from 41, 0 to 46, 5 in a picture of 40 x 30. Each",
         ),
         ([box(9, 1, 2, 3, 4)], r"annotations\[0\]: expected the id of one of the images, got 9"),
-        ([box(7, 1, 2, 3)], "expected bbox to be left, top, width and height"),
-        ([box(7, 1, 2, 3, float("nan"))], "expected bbox to be left, top, width and height"),
+        ([box(7, 1, 2, 3)], r"expected bbox to be left, top, width and height; got \[1, 2, 3\]; correct it, or remove"),
+        ([box(7, 1, 2, 3, float("nan"))], r"got \[1, 2, 3, nan\]; correct it, or remove the annotation"),
+        ([box(7, 1, 2, 3, 4), box(7, 1, 2, "x", 4)], r"annotations\[1\]: expected bbox to be .* got \[1, 2, 'x', 4\]"),
+        ([{"image_id": 7, "bbox": "1 2 3 4"}], r"annotations\[0\]: expected bbox as a list, got '1 2 3 4'; correct it"),
         ([{"image_id": 7}], r"expected an entry of a COCO file with bbox; got .*\. Add bbox$"),
         (
             [box(8, 1, 2, 3, 4)],

@@ -104,6 +104,8 @@ def _list_of(document: Mapping[str, Any], key: str, path: Path) -> list[Any]:
 
 def _field(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
     value = entry.get(key) if isinstance(entry, dict) else None
+    if kind is list and value is not None and not isinstance(value, list):
+        raise InvalidSource(f"{where}: expected {key} as a list, got {repr(value)[:80]}; correct it")
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InvalidSource(f"{where}: expected an entry of a COCO file with {key}; got {str(entry)[:80]}. Add {key}")
     return value
@@ -111,7 +113,10 @@ def _field(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> A
 
 def _four(numbers: list[Any], where: str) -> list[float]:
     if len(numbers) != 4 or not all(map(_is_finite, numbers)):  # noqa: PLR2004
-        raise InvalidSource(f"{where}: expected bbox to be left, top, width and height; got {str(numbers)[:80]}")
+        raise InvalidSource(
+            f"{where}: expected bbox to be left, top, width and height; got {str(numbers)[:80]}; correct it, or remove "
+            "the annotation"
+        )
     return numbers
 
 
