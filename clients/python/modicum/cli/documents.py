@@ -25,10 +25,10 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The findings of the result, as `modicum artifacts download` fetches them by the `findings.digest` in RESULT. "
-        "Needed only if RESULT holds no findings itself, such as what `modicum audit --json` prints, and the policy "
-        "compares with a baseline, sets another alpha than the audit, or has a rule with `classes: all`. A file of "
-        "`modicum audit --output RESULT.json` holds them.",
+        "The file of findings, if RESULT does not hold them. A file of `modicum audit --output RESULT.json` holds "
+        "them; the output of `modicum audit --json` does not. A policy needs findings if it compares with a baseline,"
+        " sets another alpha than the audit, or has a rule with `classes: all`. `modicum artifacts download` fetches "
+        "the file by the `findings.digest` in RESULT.",
     ),
 ]
 

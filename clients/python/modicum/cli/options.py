@@ -31,7 +31,8 @@ VERSION = "MODEL/VERSION, or MODEL for its newest version that was checked and a
 SERVER_CHOOSES = "With 0, the server chooses."
 WHICH_SEARCH = (
     "Number of the search, from 0. An audit has one search for each threshold, in the order in which they were given. "
-    "With two target rules, those of the first rule come first. Searches at matched temperatures come last."
+    "With two target rules, those of the first rule come first. "
+    "`modicum ensemble check` also searches its members with scaled outputs; these searches come last."
 )
 
 

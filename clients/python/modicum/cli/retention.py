@@ -16,7 +16,10 @@ from modicum.gate.counting import counted
 from modicum.retention import Retention
 
 DAYS = "A number of days such as 90d, or `keep` for ever."
-FINDINGS = "How long to keep the finding of each image (subset, masks and controls) after an audit. The figures stay."
+FINDINGS = (
+    "How long to keep the finding of each image (subset, masks and controls) after an audit. The "
+    "result stays, with all its numbers."
+)
 REPORTS = (
     "How long to keep the result, from which reports are made, after an audit. Its findings are deleted with it, so "
     "give at least as long as for --findings."

@@ -118,8 +118,8 @@ def invite(
             RUN,
             "--name",
             "TEXT",
-            "Name of the reviewer. `modicum reviews show` prints it beside the number of this person's answers. The "
-            "file of answers that the page offers names no reviewer.",
+            "Name of the reviewer. `modicum reviews show` prints it with the number of pictures that this person "
+            "answered. The answers that can be downloaded from the web page of the review are without names.",
         ),
     ] = "",
     again: Annotated[

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, say, settings_with
 from modicum_server.commands.amount_options import Rate, rate_of
-from modicum_server.commands.database_option import Data, store_settings
+from modicum_server.commands.database_option import USERS_FOLDER, Data, store_settings
 from modicum_server.settings import Settings
 from modicum_server.usecases.verifying import State, Throttle, verify
 
@@ -41,9 +41,9 @@ EmptyData = Annotated[
     typer.Option(
         metavar="FOLDER",
         help=(
-            "New data folder for `modicum-server up`. Default: the database in MODICUM_DATABASE_URL and the store in "
-            "MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not set, the folder in "
-            "MODICUM_DATA, or else the user's data folder."
+            "Restore into this new folder, for `modicum-server up`. Without --data, the command restores into the "
+            "database in MODICUM_DATABASE_URL and the store in MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not set, it "
+            f"restores into the folder in MODICUM_DATA, or else into {USERS_FOLDER}."
         ),
     ),
 ]

@@ -9,12 +9,14 @@ from pydantic import SecretStr
 from modicum_server.command_parts import USAGE, end, settings_with
 from modicum_server.settings import Settings
 
+USERS_FOLDER = "~/.local/share/modicum (as root /var/lib/modicum)"
+"""The folder where `modicum-server up` keeps its data if nothing names another, as help shows it."""
 Data = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
         help="Data folder of a server that `modicum-server up` runs. If it is not given, the command uses the database "
-        "in MODICUM_DATABASE_URL, or else the server in MODICUM_DATA or the user's data folder.",
+        f"in MODICUM_DATABASE_URL, or else the server in MODICUM_DATA or in {USERS_FOLDER}.",
     ),
 ]
 

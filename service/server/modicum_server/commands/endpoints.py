@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
+from modicum_server.commands.database_option import USERS_FOLDER
 from modicum_server.domain.endpoints import (
     IMAGES_PER_REQUEST,
     REQUESTS_PER_SECOND,
@@ -38,7 +39,7 @@ Data = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="Data folder of a server that `modicum-server up` runs. If it is not given, the command uses the file in "
-        "MODICUM_ENDPOINTS_FILE, or else MODICUM_DATA or the user's data folder.",
+        f"MODICUM_ENDPOINTS_FILE, or else the folder in MODICUM_DATA or {USERS_FOLDER}.",
     ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name that projects use for the endpoint.")]

@@ -39,8 +39,9 @@ def fleet(
         typer.Option(
             "--settings",
             metavar="FILE",
-            help="File of the workers' settings, in lines such as MODICUM_DATABASE_URL=... Every machine needs it "
-            "at this path. Ray gets only the path.",
+            help="File of the workers' settings, in lines such as MODICUM_DATABASE_URL=... Put it at this path "
+            "on every machine, readable only by its owner. Ray gets the path but not the content, so Ray sees no "
+            "passwords.",
         ),
     ],
     most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="Run at most this many workers.")],
