@@ -42,8 +42,8 @@ EmptyData = Annotated[
         metavar="FOLDER",
         help=(
             "Restore into this new folder, for `modicum-server up`. Without --data, the command restores into the "
-            "database in MODICUM_DATABASE_URL and the store in MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not set, it "
-            f"restores into the folder in MODICUM_DATA, or else into {USERS_FOLDER}."
+            "database in MODICUM_DATABASE_URL and the store in MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not "
+            f"set, it restores into the folder in MODICUM_DATA, or else into {USERS_FOLDER}."
         ),
     ),
 ]
