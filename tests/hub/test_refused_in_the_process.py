@@ -84,6 +84,29 @@ def test_what_does_not_fit_is_refused(vit, changes, reason, says):
     assert says in refused.detail, refused.detail
 
 
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int8, torch.int64, torch.bool], ids=str)
+def test_weights_of_another_kind_of_number_are_refused_as_those_without_a_folder(vit, dtype):
+    refused = vit.refusal(weights={key: tensor.to(dtype) for key, tensor in vit.weights.items()})
+
+    assert (refused.reason, refused.model_at_fault) == ("STATE_DICT_MISMATCH", True)
+    assert "must have the types of transformers:vit, floating point in any precision" in refused.detail
+    assert f"float32, got {str(dtype).removeprefix('torch.')}" in refused.detail
+
+
+def test_another_kind_of_number_is_found_under_a_key_of_an_older_release(vit):
+    older = {key.replace("vit.layers", "vit.encoder.layer"): tensor for key, tensor in vit.weights.items()}
+    changed = {key: tensor.to(torch.int8) if "encoder" in key else tensor for key, tensor in older.items()}
+
+    assert "float32, got int8" in vit.refusal(weights=changed).detail
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_weights_in_another_precision_are_taken(vit, dtype):
+    weights = {key: tensor.to(dtype) for key, tensor in vit.weights.items()}
+
+    assert vit.refusal(weights=weights).reason == "INPUT_MISSING"
+
+
 HOSTILE = (
     *({key: value} for key in ("hidden_size", "patch_size", "num_channels", "image_size") for value in (-16, 0, 10**6)),
     *({key: value} for key in ("num_attention_heads", "num_hidden_layers", "num_labels") for value in (-1, 0)),

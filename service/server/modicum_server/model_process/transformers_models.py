@@ -15,6 +15,7 @@ from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
 from modicum_server.model_process.failure_reasons import ModelRefused, extra_of, first_line, package_missing
+from modicum_server.model_process.weights import refuse_changed
 
 GROUP = "transformers"
 EXTRA_NUMBERS = 1.05
@@ -58,7 +59,7 @@ def load_classifier(kind: str, configuration: Mapping[str, Any], weights: Mappin
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own old names
         cls, own = _class_and_configuration(kind, configuration)
-        _refuse_other_size(kind, cls, own, weights)
+        _refuse_others(kind, cls, own, weights)
         return LogitsModule(_filled(kind, cls, own, weights))
 
 
@@ -121,15 +122,16 @@ def _built(kind: str, build: Callable[[], T]) -> T:
         ) from error
 
 
-def _refuse_other_size(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> None:
-    """Refuse a configuration of more numbers than its weights have, before any memory is taken for them.
+def _refuse_others(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of fewer or other numbers than the configuration describes, before any memory is taken for them.
 
     Raises:
         ModelRefused: STATE_DICT_MISMATCH.
     """
     with torch.device("meta"):
         module = _built(kind, lambda: cls(own))
-    described = sum(tensor.numel() for tensor in module.state_dict().values())
+    expected = module.state_dict()
+    described = sum(tensor.numel() for tensor in expected.values())
     given = sum(tensor.numel() for tensor in weights.values())
     if described > given * EXTRA_NUMBERS + FEW_NUMBERS:
         raise ModelRefused(
@@ -137,6 +139,18 @@ def _refuse_other_size(kind: str, cls: Any, own: Any, weights: Mapping[str, Tens
             f"config.json describes a model of {described:,} numbers, but the weights hold {given:,}. Give the "
             "config.json that was saved with these weights",
         )
+    refuse_changed(_by_given_keys(expected, weights), weights, f"{GROUP}:{kind}")
+
+
+def _by_given_keys(expected: Mapping[str, Tensor], given: Iterable[str]) -> dict[str, Tensor]:
+    """The expected tensor of each key, or one of the same last name: the library renames keys between its releases."""
+    by_end = {_end(key): tensor for key, tensor in expected.items()}
+    found = {key: expected.get(key, by_end.get(_end(key))) for key in given}
+    return {key: tensor for key, tensor in found.items() if tensor is not None}
+
+
+def _end(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def _filled(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> nn.Module:

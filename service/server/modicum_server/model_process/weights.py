@@ -81,11 +81,11 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
             f"expected the {len(expected)} keys of {architecture}; got {len(given)}. "
             f"{'; '.join(filter(None, complaints))}. Name the architecture that these weights were saved from",
         )
-    _refuse_changed(expected, given, architecture)
+    refuse_changed(expected, given, architecture)
     module.load_state_dict({**expected, **given})
 
 
-def _refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], architecture: str) -> None:
+def refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], architecture: str) -> None:
     """Refuse a cast to another kind of number: torch would drop imaginary parts, and take quantised codes for weights.
 
     Raises:
