@@ -13,6 +13,21 @@ MOST_JSON_BYTES = 16 * 1024 * 1024
 AGAIN = "download it again, or save the model again"
 
 
+def there_is(path: Path) -> bool:
+    """Whether there is something at a path in a folder.
+
+    Raises:
+        ModelFolderRefused: the folder cannot be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ModelFolderRefused(
+            f"{path}: cannot be read: {reason_of(error)}. Let this user read the folder and those above it, "
+            "or give a copy"
+        ) from error
+
+
 def json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file.
 
@@ -29,8 +44,10 @@ def json_object(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelFolderRefused(f"{path}: cannot be read: {reason_of(error)}") from error
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFolderRefused(f"{path}: not valid JSON in UTF-8; {AGAIN}") from error
+    except ValueError as error:  # Python reads whole numbers of at most 4,300 digits
+        raise ModelFolderRefused(f"{path}: a number has too many digits to be read; correct it") from error
     if not isinstance(values, dict):
         raise ModelFolderRefused(f"{path}: expected a JSON object, got {type(values).__name__}; {AGAIN}")
     return values

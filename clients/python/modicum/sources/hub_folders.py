@@ -6,7 +6,7 @@ the server builds the model, in the model's process.
 
 import json
 import shlex
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,17 @@ from modicum.sources.configurations import (
     check_configuration,
     read_configuration,
 )
-from modicum.sources.contents import Content, file_content
-from modicum.sources.folder_json import json_object
+from modicum.sources.contents import Content
+from modicum.sources.folder_json import json_object, there_is
 from modicum.sources.hub_inputs import InputUnknown, timm_input
+from modicum.sources.hub_weights import WEIGHTS, refuse_without_weights, weights_of
 from modicum.sources.inputs import InputSpecification
-from modicum.sources.lfs import is_pointer, pointer_text
 from modicum.sources.network_sizes import NetworkSize, fitting_input, network_size
-from modicum.sources.shards import INDEX, joined_shards, require_whole
 
 CONFIGURATION = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 #: Since transformers 5, models with a processor of several parts keep that of images here.
 PROCESSOR = "processor_config.json"
-WEIGHTS = "model.safetensors"
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin")
-OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "adapter_model.safetensors": "an adapter"}
 LONGEST_NAME = 256
 UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
@@ -112,13 +108,16 @@ class HubFolder:
         Raises:
             ModelFolderRefused: a file is missing or damaged, or changed since it was looked for.
         """
-        chosen = _chosen_weights(self.path)
-        return joined_shards(chosen) if chosen.name == INDEX else file_content(chosen)
+        return weights_of(self.path)
 
 
 def is_hub_folder(path: Path) -> bool:
-    """Whether a path is a folder with a config.json."""
-    return (path / CONFIGURATION).is_file()
+    """Whether a path is a folder with a config.json, of whatever kind.
+
+    Raises:
+        ModelFolderRefused: it cannot be looked into.
+    """
+    return there_is(path / CONFIGURATION)
 
 
 def hub_folder(path: Path) -> HubFolder:
@@ -128,20 +127,10 @@ def hub_folder(path: Path) -> HubFolder:
         InvalidArgument: the path is no folder with a config.json.
         ModelFolderRefused: a file is missing, damaged or out of bounds, or would load code.
     """
-    if path.is_file():
-        raise InvalidArgument(f"model {path}: expected a folder, got a file; give it as {way_of_file(path)}")
-    if not path.is_dir():
-        raise InvalidArgument(
-            f"model {path}: there is no such folder; expected a folder with {CONFIGURATION} and {WEIGHTS}, as "
-            "save_pretrained writes it. Correct the path, or audit a registered model by its name"
-        )
     if not is_hub_folder(path):
-        raise InvalidArgument(
-            f"model {path}: expected {CONFIGURATION}, as save_pretrained of transformers or save_for_hf of timm "
-            "writes it. For weights alone, use --weights and --architecture"
-        )
+        raise _other_path(path)
     values = json_object(path / CONFIGURATION)
-    _refuse_without_weights(path)
+    refuse_without_weights(path)
     if "architecture" in values:
         return _timm_folder(path, values)
     if "model_type" in values:
@@ -152,40 +141,25 @@ def hub_folder(path: Path) -> HubFolder:
     )
 
 
+def _other_path(path: Path) -> InvalidArgument:
+    if path.is_file():
+        return InvalidArgument(f"model {path}: expected a folder, got a file; give it as {way_of_file(path)}")
+    if not path.is_dir():
+        return InvalidArgument(
+            f"model {path}: there is no such folder; expected a folder with {CONFIGURATION} and {WEIGHTS}, as "
+            "save_pretrained writes it. Correct the path, or audit a registered model by its name"
+        )
+    return InvalidArgument(
+        f"model {path}: expected {CONFIGURATION}, as save_pretrained of transformers or save_for_hf of timm "
+        "writes it. For weights alone, use --weights and --architecture"
+    )
+
+
 def way_of_file(path: Path) -> str:
     """The option for a file that was given as a folder."""
     ways = {".onnx": "--weights {}", ".pt2": "--exported {}"}
     way = ways.get(path.suffix.lower(), "--weights {} with --architecture FAMILY:NAME")
     return way.format(shlex.quote(printable(str(path))))
-
-
-def _chosen_weights(path: Path) -> Path:
-    """One file of weights before the index of several, as transformers chooses."""
-    return path / WEIGHTS if (path / WEIGHTS).is_file() else path / INDEX
-
-
-def _refuse_without_weights(path: Path) -> None:
-    chosen = _chosen_weights(path)
-    if not chosen.is_file():
-        raise refused_weights(str(path), {name for name in (*PICKLES, *OTHER_FORMATS) if (path / name).exists()})
-    files = sorted(path.glob(f"*{Path(WEIGHTS).suffix}")) if chosen.name == INDEX else [chosen]
-    if pointer := next(filter(is_pointer, files), None):
-        raise ModelFolderRefused(pointer_text(pointer, "the weights"))
-    require_whole(chosen)
-
-
-def refused_weights(where: str, names: Container[str]) -> ModelFolderRefused:
-    """The error for a folder without safe weights, by the names of its files."""
-    again = "Save it again with save_pretrained of a recent transformers, or save_for_hf(..., safe_serialization=True)"
-    if found := next((name for name in PICKLES if name in names), None):
-        return ModelFolderRefused(
-            f"{where}: expected {WEIGHTS}, got only {found}, which is a pickle and can run code when it is read. "
-            f"{again}"
-        )
-    for name, form in OTHER_FORMATS.items():
-        if name in names:
-            return ModelFolderRefused(f"{where}: expected {WEIGHTS}, got only {name}, which is {form}. {again}")
-    return ModelFolderRefused(f"{where}: {WEIGHTS} is missing. Download it into the folder, or save the model again")
 
 
 def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:

@@ -17,7 +17,8 @@ from modicum.gate.counting import counted
 from modicum.resource_names import printable
 from modicum.sources.contents import BLOCK_BYTES
 from modicum.sources.folder_json import MOST_JSON_BYTES
-from modicum.sources.hub_folders import CONFIGURATION, PREPROCESSOR, PROCESSOR, WEIGHTS, refused_weights
+from modicum.sources.hub_folders import CONFIGURATION, PREPROCESSOR, PROCESSOR
+from modicum.sources.hub_weights import WEIGHTS, refused_weights
 from modicum.sources.shards import INDEX, weight_files
 
 SCHEME = "hf://"
