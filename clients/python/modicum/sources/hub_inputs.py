@@ -22,6 +22,7 @@ LARGEST_BYTE = 255
 #: From this size on, the processors of ConvNeXt and ResNet stretch the picture and crop nothing.
 CONVNEXT_STRETCHES_FROM = 384
 LEVIT_GROWTH = 256 / 224
+POOLFORMER_CROP_PCT = 0.9
 #: Steps of a processor that no input specification has, by the key that switches them on: what it does, what to do.
 STEPS_REFUSED = {
     "do_pad": ("pads pictures", "pad"),
@@ -59,14 +60,12 @@ class InputUnknown(InvalidArgument):
     """What the folder says about its preprocessing has no input specification."""
 
 
-def transformers_input(values: Any, channels: int) -> InputSpecification:
+def transformers_input(values: Mapping[str, Any], channels: int) -> InputSpecification:
     """The input specification in a preprocessor_config.json, or in that part of a processor_config.json.
 
     Raises:
         InputUnknown: it has a step that no input specification has, or lacks a key.
     """
-    if not isinstance(values, Mapping):
-        raise InputUnknown(f"image_processor: expected a JSON object, got {str(values)[:64]}; {OWN_FILE}")
     _refuse_other_steps(values, channels)
     kind = _processor(values, channels)
     if not values.get("do_resize", True):
@@ -266,17 +265,17 @@ def _framing(kind: str, values: Mapping[str, Any], channels: int) -> tuple[int, 
         return _convnext_framing(shorter, both, values)
     if kind == "Levit" and shorter:
         shorter = int(LEVIT_GROWTH * shorter)
-    if kind == "PoolFormer" and values.get("crop_pct") is not None:
-        shorter, both = int((shorter or min(both)) / _crop_share(values, 1)), (0, 0)
+    if kind == "PoolFormer" and both[0] == both[1]:
+        shorter, both = int((shorter or both[0]) / _crop_share(values, POOLFORMER_CROP_PCT)), (0, 0)
     if shorter and not crops(values):
         raise InputUnknown(
             "size: pictures keep their shape and are not cropped, so their sizes differ. "
             f"{_prepared(values, channels, 'resize as the processor does, then pad or crop')}"
         )
-    if not crops(values):
+    if not crops(values) and kind != "PoolFormer":
         return (*both, 0, True)
     height, width = _crop_size(values)
-    if both == (height, width):
+    if both == (height, width) and kind != "PoolFormer":
         return height, width, 0, True
     if both[0] != both[1]:
         raise InputUnknown(f"size: {both[0]} x {both[1]} is not square, and is cropped; {OWN_FILE}")
@@ -340,21 +339,23 @@ def _scale(values: Mapping[str, Any]) -> tuple[float, float]:
     factor = _number(values, "rescale_factor", 1 / LARGEST_BYTE)
     if not factor > 0:
         raise InputUnknown(f"rescale_factor: expected a number above 0, got {factor:g}; {OWN_FILE}")
-    lower = -1.0 if values.get("rescale_offset") else 0.0
+    lower = -1.0 if values.get("rescale_offset") and _kind(values)[0] == "EfficientNet" else 0.0
     upper = lower + factor * LARGEST_BYTE
     return lower, round(upper, 6) if abs(upper - round(upper)) < 1e-5 else upper  # noqa: PLR2004  # 0.00392156862745098
 
 
 def _normalization(kind: str, values: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if not values.get("do_normalize", True):
+    # With a head, EfficientNet divides by the deviation once more, as its first training did.
+    again = kind == "EfficientNet" and values.get("include_top", True)
+    if not values.get("do_normalize", True) and not again:
         return (0.0,) * channels, (1.0,) * channels
     if "image_mean" not in values or "image_std" not in values:
         raise InputUnknown(f"image_mean or image_std is missing; {OWN_FILE}")
     mean = _per_channel(values["image_mean"], "image_mean", channels)
     std = _per_channel(values["image_std"], "image_std", channels)
-    # With a head, EfficientNet divides by the deviation twice, as its first training did.
-    twice = kind == "EfficientNet" and values.get("include_top", True)
-    return mean, tuple(one**2 for one in std) if twice else std
+    if not values.get("do_normalize", True):
+        return (0.0,) * channels, std
+    return mean, tuple(one**2 for one in std) if again else std
 
 
 def _resampling(given: Any) -> str:

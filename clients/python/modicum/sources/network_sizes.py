@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument
-from modicum.sources.hub_inputs import InputUnknown, crops, transformers_input
+from modicum.sources.hub_inputs import OWN_FILE, InputUnknown, crops, transformers_input
 from modicum.sources.inputs import InputSpecification
 
 #: By `model_type`, the part of the configuration that has `image_size`; empty if it is the configuration itself.
@@ -89,6 +89,7 @@ def fitting_input(values: Any, channels: int, network: NetworkSize | None) -> In
     Raises:
         InputUnknown: it makes pictures of another size, or is not one that can be followed.
     """
+    values = _without_nulls(values)
     given = transformers_input(values, channels)
     if network is None or network.takes(given):
         return given
@@ -105,3 +106,10 @@ def _sides(given: Any) -> tuple[int, int] | None:
     if len(both) != AXES or not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in both):
         return None
     return both[0], both[1]
+
+
+def _without_nulls(values: Any) -> Mapping[str, Any]:
+    """The keys that say something: for null, the processors of transformers take their defaults."""
+    if not isinstance(values, Mapping):
+        raise InputUnknown(f"image_processor: expected a JSON object, got {str(values)[:64]}; {OWN_FILE}")
+    return {key: value for key, value in values.items() if value is not None}
