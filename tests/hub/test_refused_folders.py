@@ -118,6 +118,7 @@ def test_a_good_folder_says_all_that_registering_needs(folder):
         ({"id2label": {"0": "cat", "1": "a\x1b[31m"}}, r"id2label: class 1: expected at most 256 characters without"),
         ({"id2label": {"0": "c" * 257, "1": "dog"}}, "id2label: class 0: expected at most 256 characters without"),
         ({"model_type": "timm_wrapper"}, "save the timm model itself"),
+        ({"transformers_weights": "other.safetensors"}, "transformers_weights names other.safetensors, but only"),
     ],
     ids=lambda one: one if isinstance(one, str) else "-".join(one),
 )

@@ -35,6 +35,7 @@ UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
 TRANSFORMERS = "transformers:"
 COUNT = "num_labels"
+OTHER_WEIGHTS = "transformers_weights"
 OTHER_LABELS = "or give the names of all classes with --class-labels FILE"
 MOST_MISSING = 3
 PROBLEMS = (None, "single_label_classification")
@@ -170,6 +171,7 @@ def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
         raise ModelFolderRefused(
             f"{where}: a timm model inside transformers; save the timm model itself with save_for_hf"
         )
+    _refuse_other_weights(where, values.get(OTHER_WEIGHTS))
     labels, labels_unknown = _or_why(_labels, where, values.get("id2label"))
     kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
     count = len(labels) or (1 if labels_unknown else _class_count(where, values))
@@ -180,6 +182,15 @@ def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
     network, architecture = network_size(values), f"{TRANSFORMERS}{kind}"
     given, unknown, file = _transformers_input(path, channels, network)
     return HubFolder(path, architecture, configuration, given, unknown, file, _told(labels), labels_unknown, network)
+
+
+def _refuse_other_weights(where: Path, named: object) -> None:
+    """Refuse a configuration that names the file of its weights: transformers then reads that file alone."""
+    if named is not None and named != WEIGHTS:
+        raise ModelFolderRefused(
+            f"{where}: {OTHER_WEIGHTS} names {printable(str(named)[:64])}, but only {WEIGHTS} is read. Save the model "
+            f"again with save_pretrained, or rename that file to {WEIGHTS} and remove the field"
+        )
 
 
 def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
