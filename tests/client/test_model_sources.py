@@ -35,6 +35,7 @@ def test_the_given_file_is_the_model(tmp_path):
         ({"weights": "w.plan"}, "w.plan: an engine of TensorRT cannot be audited directly; export the network to ONNX"),
         ({"model": "w.mlpackage"}, "w.mlpackage: a model of Core ML cannot be audited directly; export the network"),
         ({"weights": "w.h5", "architecture": "torchvision:resnet18"}, "w.h5: a model of Keras"),
+        ({"weights": "w.hdf5"}, "w.hdf5: a model of Keras cannot be audited directly; .*tf2onnx"),
         ({"torchscript": "a", "architecture": "x"}, "only weights take one; remove it"),
         ({"weights": "a", "architecture": "resnet18"}, "FAMILY:NAME, such as torchvision:resnet18; got 'resnet18'"),
         ({"weights": "a", "architecture": "Acme:tiny"}, "got 'Acme:tiny'"),

@@ -12,6 +12,7 @@ PADDLE_TO_ONNX = "export the network to ONNX (with paddle2onnx), and give --weig
 FOREIGN = {
     ".engine": ("an engine of TensorRT", SAVE_AS_ONNX),
     ".h5": ("a model of Keras", TO_ONNX),
+    ".hdf5": ("a model of Keras", TO_ONNX),
     ".joblib": ("a pickle of scikit-learn", SAVE_AS_ONNX),
     ".keras": ("a model of Keras", TO_ONNX),
     ".mar": ("an archive of TorchServe", "give the weights in it, with --weights and --architecture"),

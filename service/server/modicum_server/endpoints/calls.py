@@ -35,7 +35,10 @@ FIRST_PAUSE_SECONDS = 0.5
 #: Of the time after which a task without progress counts as hung: an endpoint is given up before that.
 SHARE_OF_HANG = 0.75
 #: What to do about an endpoint that could not be used.
-CROWDED = "Try again when it is up, or ask its operator for fewer requests a second or fewer images a request"
+CROWDED = (
+    "Try again when it is up, or ask the operator of the Modicum server for fewer requests a second, fewer images a "
+    "request or a longer timeout for this endpoint"
+)
 LOADING = "Wait until the model is loaded, or ask the operator of the endpoint to look at the log of the model's server"
 
 log = structlog.get_logger(__name__)
