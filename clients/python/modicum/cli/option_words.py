@@ -7,7 +7,7 @@ METHODS = "; ".join(
     f"{method}: {words}"
     for method, words in (
         (SearchMethod.MASK_OPTIMIZATION, "usually finds the smallest subsets, within a budget (--passes)"),
-        (SearchMethod.BACKSELECT, "removes the least useful pixel again and again, exact but slow"),
+        (SearchMethod.BACKSELECT, "tries every pixel, removes the least useful one, and so on; slow"),
         (SearchMethod.BATCHED_GRADIENT, "removes pixels by their gradients, fast but coarse"),
     )
 )
@@ -27,9 +27,9 @@ CONTROL_WORDS = {
     Control.DILATED: "the subset with its neighbouring pixels",
     Control.MASK_ONLY: "the shape of the subset in one colour",
     Control.RANDOM: "equally many random pixels",
-    Control.TRANSFER: "the subset, classified by the other model versions, in an audit of several",
+    Control.TRANSFER: "the subset, classified by the other model versions; only in an audit of several versions",
     Control.SHORTCUT: "the image with its edge covered, or all but its objects, if their boxes or masks are given",
-    Control.SPOT: "small spots, pasted into other images and covered in their own",
+    Control.SPOT: "small spots, each pasted into images of other classes, and covered in the image that it comes from",
 }
 CONTROLS = "; ".join(
     f"{control}: {CONTROL_WORDS[control]}" for control in Control if control is not Control.PIXEL_SUBSETS

@@ -23,8 +23,8 @@ Promote = Annotated[
         MODEL,
         "--promote",
         "ALIAS",
-        "On PASS, move ALIAS in MLflow to the audited version. ALIAS stays if it or the version has changed since the "
-        "model was fetched.",
+        "On PASS, move ALIAS in MLflow to the audited version. It is not moved if somebody changed ALIAS or the "
+        "version there since the model was fetched.",
     ),
 ]
 
