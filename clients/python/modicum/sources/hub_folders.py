@@ -21,7 +21,8 @@ from modicum.sources.configurations import (
 )
 from modicum.sources.contents import Content
 from modicum.sources.folder_json import json_object, there_is
-from modicum.sources.hub_inputs import InputUnknown, timm_input
+from modicum.sources.hub_inputs import timm_input
+from modicum.sources.hub_values import InputUnknown
 from modicum.sources.hub_weights import WEIGHTS, refuse_without_weights, weights_of
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.network_sizes import NetworkSize, fitting_input, network_size

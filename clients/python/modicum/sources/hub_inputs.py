@@ -5,12 +5,12 @@ or refused: a model that sees its pictures otherwise than it was trained on give
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Any
 
 from modicum.errors import InvalidArgument
-from modicum.sources.configurations import MOST_NUMBER
+from modicum.sources.hub_values import OWN_FILE, InputUnknown, length, number, per_channel, whole_numbers
 from modicum.sources.inputs import IMAGENET_MEAN, IMAGENET_STD, InputSpecification, file_keys
 
 #: Pillow's numbers.
@@ -49,15 +49,10 @@ SQUARE = frozenset({"Beit", "DeiT", "EfficientNet", "Pvt", "Segformer", "ViT"})
 #: Those that crop only where their file says so.
 UNCROPPED = frozenset({"Beit", "EfficientNet", "Pvt", "Siglip", "ViT"})
 ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
-OWN_FILE = "give the preprocessing as a file: --input FILE.toml"
 TIMM_CROP_PCT = 0.875
 TIMM_CROP_MODES = ("center", "squash")
 #: Of what is seen. A smaller one would resize pictures to more than a thousand times that.
 LEAST_CROP_SHARE = 0.001
-
-
-class InputUnknown(InvalidArgument):
-    """What the folder says about its preprocessing has no input specification."""
 
 
 def transformers_input(values: Mapping[str, Any], channels: int) -> InputSpecification:
@@ -70,7 +65,7 @@ def transformers_input(values: Mapping[str, Any], channels: int) -> InputSpecifi
     kind = _processor(values, channels)
     if not values.get("do_resize", True):
         raise InputUnknown(f"do_resize is false, but pictures of all sizes must become one; {OWN_FILE}")
-    scale = _scale(values)
+    scale = _scale(kind, values)
     height, width, resize, stretched = _framing(kind, values, channels)
     named = _resampling(values.get("resample"))
     given = _specification(
@@ -94,7 +89,7 @@ def timm_input(values: Mapping[str, Any]) -> InputSpecification:
     Raises:
         InputUnknown: as `transformers_input`.
     """
-    channels, height, width = _whole_numbers(values, "input_size", 3)
+    channels, height, width = whole_numbers(values, "input_size", 3)
     share = _crop_share(values, TIMM_CROP_PCT)
     mode = values.get("crop_mode") or "center"
     if mode not in TIMM_CROP_MODES:
@@ -118,8 +113,8 @@ def timm_input(values: Mapping[str, Any]) -> InputSpecification:
         interpolation=NEAREST_RESAMPLING.get(interpolation, interpolation),
         bounds=(0.0, 1.0),
         normalization=(
-            _per_channel(values.get("mean", IMAGENET_MEAN), "mean", channels),
-            _per_channel(values.get("std", IMAGENET_STD), "std", channels),
+            per_channel(values.get("mean", IMAGENET_MEAN), "mean", channels),
+            per_channel(values.get("std", IMAGENET_STD), "std", channels),
         ),
         crop_rounded_down=False,
     )
@@ -165,7 +160,7 @@ def _prepared(values: Mapping[str, Any], channels: int, steps: str) -> str:
     except InputUnknown:
         size, all_to = "the height and width of these pictures", "all to one size"
     try:
-        low, high = _scale(values)
+        low, high = _scale(kind, values)
         bounds = "" if (low, high) == (0, 1) else f", bounds = {json.dumps([low, high])}"
         does = values.get("do_normalize", kind not in UNNORMALIZED)
         mean, std = _normalization(kind, {**values, "do_normalize": does}, channels)
@@ -265,21 +260,26 @@ def _framing(kind: str, values: Mapping[str, Any], channels: int) -> tuple[int, 
         return _convnext_framing(shorter, both, values)
     if kind == "Levit" and shorter:
         shorter = int(LEVIT_GROWTH * shorter)
-    if kind == "PoolFormer" and both[0] == both[1]:
+    if kind == "PoolFormer":
+        _refuse_oblong(both)
         shorter, both = int((shorter or both[0]) / _crop_share(values, POOLFORMER_CROP_PCT)), (0, 0)
     if shorter and not crops(values):
         raise InputUnknown(
             "size: pictures keep their shape and are not cropped, so their sizes differ. "
             f"{_prepared(values, channels, 'resize as the processor does, then pad or crop')}"
         )
-    if not crops(values) and kind != "PoolFormer":
+    if not crops(values):
         return (*both, 0, True)
     height, width = _crop_size(values)
-    if both == (height, width) and kind != "PoolFormer":
+    if both == (height, width):
         return height, width, 0, True
+    _refuse_oblong(both)
+    return height, width, shorter or both[0], not shorter
+
+
+def _refuse_oblong(both: tuple[int, int]) -> None:
     if both[0] != both[1]:
         raise InputUnknown(f"size: {both[0]} x {both[1]} is not square, and is cropped; {OWN_FILE}")
-    return height, width, shorter or both[0], not shorter
 
 
 def _convnext_framing(shorter: int, both: tuple[int, int], values: Mapping[str, Any]) -> tuple[int, int, int, bool]:
@@ -298,48 +298,41 @@ def _size(kind: str, values: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
     """The length of the shorter side, or else height and width; the other is 0. Older files have one number."""
     given = values.get("size")
     if isinstance(given, int) and not isinstance(given, bool):
-        side = _length(values, "size")
+        side = length(values, "size")
         return (0, (side, side)) if kind in SQUARE else (side, (0, 0))
     if isinstance(given, Mapping):
         if set(given) == {"shortest_edge"}:
-            return _length(given, "shortest_edge", "size."), (0, 0)
+            return length(given, "shortest_edge", "size."), (0, 0)
         if set(given) == {"height", "width"}:
-            return 0, (_length(given, "height", "size."), _length(given, "width", "size."))
+            return 0, (length(given, "height", "size."), length(given, "width", "size."))
     raise InputUnknown(f"size: expected shortest_edge, or height and width; got {str(given)[:64]}; {OWN_FILE}")
 
 
 def _crop_size(values: Mapping[str, Any]) -> tuple[int, int]:
     given = values.get("crop_size")
     if isinstance(given, int) and not isinstance(given, bool):
-        side = _length(values, "crop_size")
+        side = length(values, "crop_size")
         return side, side
     if not isinstance(given, Mapping):
         raise InputUnknown(f"crop_size: expected height and width; got {str(given)[:64]}; {OWN_FILE}")
-    return _length(given, "height", "crop_size."), _length(given, "width", "crop_size.")
-
-
-def _length(values: Mapping[str, Any], key: str, within: str = "") -> int:
-    value = values.get(key)
-    if not _is_whole(value):
-        raise InputUnknown(f"{within}{key}: expected a number of pixels, got {str(value)[:64]}; {OWN_FILE}")
-    return value
+    return length(given, "height", "crop_size."), length(given, "width", "crop_size.")
 
 
 def _crop_share(values: Mapping[str, Any], default: float) -> float:
-    share = _number(values, "crop_pct", default)
+    share = number(values, "crop_pct", default)
     if not LEAST_CROP_SHARE <= share <= 1:
         raise InputUnknown(f"crop_pct: expected {LEAST_CROP_SHARE} to 1, got {share:g}; {OWN_FILE}")
     return share
 
 
-def _scale(values: Mapping[str, Any]) -> tuple[float, float]:
+def _scale(kind: str, values: Mapping[str, Any]) -> tuple[float, float]:
     """The bounds of a canvas: what the darkest and the lightest byte become before the mean is subtracted."""
     if not values.get("do_rescale", True):
         return 0.0, float(LARGEST_BYTE)
-    factor = _number(values, "rescale_factor", 1 / LARGEST_BYTE)
+    factor = number(values, "rescale_factor", 1 / LARGEST_BYTE)
     if not factor > 0:
         raise InputUnknown(f"rescale_factor: expected a number above 0, got {factor:g}; {OWN_FILE}")
-    lower = -1.0 if values.get("rescale_offset") and _kind(values)[0] == "EfficientNet" else 0.0
+    lower = -1.0 if values.get("rescale_offset") and kind == "EfficientNet" else 0.0
     upper = lower + factor * LARGEST_BYTE
     return lower, round(upper, 6) if abs(upper - round(upper)) < 1e-5 else upper  # noqa: PLR2004  # 0.00392156862745098
 
@@ -351,8 +344,8 @@ def _normalization(kind: str, values: Mapping[str, Any], channels: int) -> tuple
         return (0.0,) * channels, (1.0,) * channels
     if "image_mean" not in values or "image_std" not in values:
         raise InputUnknown(f"image_mean or image_std is missing; {OWN_FILE}")
-    mean = _per_channel(values["image_mean"], "image_mean", channels)
-    std = _per_channel(values["image_std"], "image_std", channels)
+    mean = per_channel(values["image_mean"], "image_mean", channels)
+    std = per_channel(values["image_std"], "image_std", channels)
     if not values.get("do_normalize", True):
         return (0.0,) * channels, std
     return mean, tuple(one**2 for one in std) if again else std
@@ -366,34 +359,3 @@ def _resampling(given: Any) -> str:
         return OTHER_RESAMPLING[number]
     named = str(given)[:32]
     raise InputUnknown(f"resample: expected {', '.join(RESAMPLING.values())}; got {named}; {OWN_FILE}")
-
-
-def _number(values: Mapping[str, Any], key: str, default: float) -> float:
-    value = values.get(key)
-    if value is None:
-        return default
-    if not _is_number(value):
-        raise InputUnknown(f"{key}: expected a number of at most {MOST_NUMBER:,}, got {str(value)[:64]}; {OWN_FILE}")
-    return float(value)
-
-
-def _per_channel(given: Any, key: str, channels: int) -> tuple[float, ...]:
-    numbers: Sequence[Any] = given if isinstance(given, list | tuple) else [given] * channels
-    if not all(map(_is_number, numbers)):
-        raise InputUnknown(f"{key}: expected a number for each channel, got {str(given)[:64]}; {OWN_FILE}")
-    return tuple(float(one) for one in numbers)
-
-
-def _whole_numbers(values: Mapping[str, Any], key: str, count: int) -> tuple[int, ...]:
-    given = values.get(key)
-    if not isinstance(given, list | tuple) or len(given) != count or not all(map(_is_whole, given)):
-        raise InputUnknown(f"{key}: expected {count} whole numbers, got {str(given)[:64]}; {OWN_FILE}")
-    return tuple(given)
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER
-
-
-def _is_whole(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_NUMBER

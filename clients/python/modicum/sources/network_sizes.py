@@ -1,7 +1,8 @@
 """The size of pictures that a network of transformers takes, where its config.json says so.
 
 The families listed here fail on pictures of another size. Most others take every size (BEiT, DINOv2, Swin, ConvNeXt,
-ResNet, MobileNet). A few have rules of their own (Hiera, LeViT, PVT): only the model's process refuses a size for them.
+ResNet, MobileNet). A few have rules of their own (Hiera, LeViT, PVT, Perceiver, and Swin with absolute positions): only
+the model's process refuses a size for them.
 `tests/hub/test_network_sizes.py` compares the lists with the library.
 """
 
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument
-from modicum.sources.hub_inputs import OWN_FILE, InputUnknown, crops, transformers_input
+from modicum.sources.hub_inputs import crops, transformers_input
+from modicum.sources.hub_values import OWN_FILE, InputUnknown
 from modicum.sources.inputs import InputSpecification
 
 #: By `model_type`, the part of the configuration that has `image_size`; empty if it is the configuration itself.

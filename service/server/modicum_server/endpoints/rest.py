@@ -37,7 +37,7 @@ AGAIN = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-#: What Triton and MLServer (400) and KServe's Python server (503) answer while a model is not ready.
+#: What MLServer answers while a model is not ready (400), and KServe's Python server, by its source (503).
 NOT_READY = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
