@@ -174,5 +174,15 @@ def test_a_file_of_another_option_is_told_its_option(torch_files, name, given):
         model_file(**{kind: path}, architecture=architecture)
 
 
+@pytest.mark.parametrize("kind", ["exported", "torchscript"])
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt2", "w.pt", "w"])
+def test_safetensors_as_a_program_are_told_their_option(tmp_path, name, kind):
+    path = tmp_path / name
+    path.write_bytes(WHOLE["w.safetensors"])
+
+    with pytest.raises(InvalidSource, match=rf"--{kind} {path}: expected a program, got weights in safetensors; give "):
+        model_file(**{kind: path})
+
+
 def test_a_state_dict_is_no_module(torch_files):
     assert model_file(weights=torch_files / "weights.pt", architecture="a:b").kind == "weights"

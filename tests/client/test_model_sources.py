@@ -9,17 +9,18 @@ from modicum.sources.labels import class_names, true_labels
 from modicum.sources.model_files import model_file
 from modicum.sources.served_models import ServedModel
 
-from tests.model_files import SAFETENSORS
+from tests.model_files import SAFETENSORS, program_of
 
 
 def test_the_given_file_is_the_model(tmp_path):
-    path = tmp_path / "w.safetensors"
+    path, program = tmp_path / "w.safetensors", tmp_path / "p.pt2"
     path.write_bytes(SAFETENSORS)
+    program.write_bytes(program_of(b"a program"))
 
     file = model_file(weights=path, architecture="torchvision:resnet18")
 
     assert (file.path, file.kind, file.architecture) == (path, "weights", "torchvision:resnet18")
-    assert model_file(exported=str(path)).kind == "exported"
+    assert model_file(exported=str(program)).kind == "exported"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_an_incomplete_description_of_a_model_is_refused(given, says):
 @pytest.mark.parametrize("kind", ["weights", "exported", "torchscript"])
 def test_a_file_that_does_not_say_its_input_needs_one(tmp_path, kind):
     path = tmp_path / "model"
-    path.write_bytes(SAFETENSORS)
+    path.write_bytes(program_of(b"a model"))
     file = model_file(**{kind: path}, architecture="x:y" if kind == "weights" else None)
 
     assert file.input("imagenet") == BUILT_IN["imagenet"]

@@ -105,6 +105,10 @@ def refuse_other_kind(path: Path, kind: str) -> None:
     """
     if kind != "weights" and path.suffix.lower() == ".onnx" and _is_whole_network(path):
         raise InvalidSource(f"--{kind} {path}: got a network in ONNX; give --weights {path}")
+    if kind != "weights" and is_whole_safetensors(path):
+        raise InvalidSource(
+            f"--{kind} {path}: expected a program, got weights in safetensors; give --weights {path} and --architecture"
+        )
     options = {PROGRAM: "exported", TORCHSCRIPT: "torchscript"}
     found = kind_of_torch_file(path)
     if not found or options.get(found) == kind:

@@ -252,7 +252,7 @@ def _refuse_unreadable(path: Path, kind: str) -> None:
         raise InvalidSource(f"{kind} {path}: the file is empty; expected a model")
     if is_pointer(path):
         raise InvalidSource(f"{kind} {pointer_text(path, 'the weights')}")
-    refuse_other_form(path)
     refuse_other_kind(path, kind)
+    refuse_other_form(path)
     if kind == "weights":
         refuse_other_weights(path)
