@@ -184,5 +184,17 @@ def test_safetensors_as_a_program_are_told_their_option(tmp_path, name, kind):
         model_file(**{kind: path})
 
 
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2"])
+def test_weights_in_float8_are_refused(tmp_path, kind):
+    path = tmp_path / "w.safetensors"
+    header = NUMBERS.replace(b"U8", kind.encode())
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(400))
+
+    with pytest.raises(
+        InvalidSource, match=rf"{path}: expected weights in float32, .* a is in float8 \({kind}\)\. Save"
+    ):
+        taken(path)
+
+
 def test_a_state_dict_is_no_module(torch_files):
     assert model_file(weights=torch_files / "weights.pt", architecture="a:b").kind == "weights"

@@ -32,9 +32,9 @@ GOOD_PREPROCESSOR = {
 }
 
 
-def tensors(**places) -> bytes:
-    """A safetensors file of float32 tensors with one number each."""
-    header = {name: {"dtype": "F32", "shape": [1], "data_offsets": place} for name, place in places.items()}
+def tensors(kind="F32", /, **places) -> bytes:
+    """A safetensors file of tensors of this type with one number each."""
+    header = {name: {"dtype": kind, "shape": [1], "data_offsets": place} for name, place in places.items()}
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + bytes(max(end for _, end in places.values()))
 
@@ -252,6 +252,20 @@ def test_weights_in_several_files_that_do_not_fit_are_refused(folder, weight_map
 
     with pytest.raises(ModelFolderRefused, match=says):
         hub_folder(folder).weights()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_weights_in_float8_are_found_before_the_upload(folder, several):
+    name = "w.safetensors" if several else "model.safetensors"
+    (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(tensors("F8_E4M3", a=[0, 1]))
+    if several:
+        write(folder, "model.safetensors.index.json", {"weight_map": {"a": name}})
+
+    with pytest.raises(
+        ModelFolderRefused, match=rf"{name}: expected weights in float32, .* a is in float8 \(F8_E4M3\)"
+    ):
+        hub_folder(folder)
 
 
 @pytest.mark.parametrize("left", [-1, 5, 0])

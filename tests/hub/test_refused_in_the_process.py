@@ -84,12 +84,12 @@ def test_what_does_not_fit_is_refused(vit, changes, reason, says):
     assert says in refused.detail, refused.detail
 
 
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.int8, torch.int64, torch.bool], ids=str)
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int8, torch.int64, torch.bool, torch.float8_e5m2], ids=str)
 def test_weights_of_another_kind_of_number_are_refused_as_those_without_a_folder(vit, dtype):
     refused = vit.refusal(weights={key: tensor.to(dtype) for key, tensor in vit.weights.items()})
 
     assert (refused.reason, refused.model_at_fault) == ("STATE_DICT_MISMATCH", True)
-    assert "must have the types of transformers:vit, floating point in any precision" in refused.detail
+    assert "must have the types of transformers:vit, and floating point float32, float16, bfloat16" in refused.detail
     assert f"float32, got {str(dtype).removeprefix('torch.')}" in refused.detail
 
 

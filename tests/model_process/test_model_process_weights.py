@@ -172,7 +172,19 @@ def test_safetensors_of_a_type_that_no_module_can_take_are_refused(tmp_path):
         read_weights(tmp_path / "weights")
 
 
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64, torch.uint8, torch.bool], ids=str)
+KINDS_REFUSED = [
+    torch.complex64,
+    torch.int64,
+    torch.uint8,
+    torch.bool,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+    torch.float8_e4m3fnuz,
+    torch.float8_e5m2fnuz,
+]
+
+
+@pytest.mark.parametrize("dtype", KINDS_REFUSED, ids=str)
 def test_weights_that_would_change_without_a_word_are_refused(dtype):
     module, weights = linear(), linear().state_dict()
     weights |= {key: weights[key].to(dtype) for key in ("0.weight", "1.running_mean")}
@@ -183,10 +195,11 @@ def test_weights_that_would_change_without_a_word_are_refused(dtype):
     name = str(dtype).removeprefix("torch.")
     assert refusal.value.reason == "STATE_DICT_MISMATCH"
     assert f"0.weight float32, got {name}, 1.running_mean float32, got {name}. Save" in refusal.value.detail
+    assert "as float32, float16 or bfloat16" in refusal.value.detail
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn], ids=str)
-def test_weights_of_every_floating_type_are_taken_and_counters_of_integers(tmp_path, dtype):
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_weights_of_every_wider_floating_type_are_taken_and_counters_of_integers(tmp_path, dtype):
     weights = {key: value.to(dtype) for key, value in linear().state_dict().items() if value.is_floating_point()}
     weights["1.num_batches_tracked"] = torch.tensor(7)
     module = linear()
@@ -214,6 +227,15 @@ def test_a_complex_counter_is_refused():
 
     with pytest.raises(ModelRefused, match=r"1\.num_batches_tracked int64, got complex64"):
         fit_weights(linear(), weights, "group:name")
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2], ids=str)
+def test_a_safetensors_file_in_float8_is_refused(tmp_path, dtype):
+    weights = {key: value.to(dtype) for key, value in linear().state_dict().items() if value.is_floating_point()}
+    (tmp_path / "w").write_bytes(save(weights))
+
+    with pytest.raises(ModelRefused, match="must have the types of group:name, and floating point float32, float16"):
+        fit_weights(linear(), read_weights(tmp_path / "w"), "group:name")
 
 
 def test_a_safetensors_file_whose_length_begins_as_a_pickle_does_is_read(tmp_path):

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from modicum.errors import InvalidSource
-from modicum.sources.shards import is_whole_safetensors
+from modicum.errors import InvalidSource, ModelFolderRefused
+from modicum.sources.shards import is_whole_safetensors, refuse_float8
 
 ONNX_GRAPH = 7
 """Number of the field that holds the network."""
@@ -76,12 +76,17 @@ def refuse_other_form(path: Path) -> None:
 def refuse_other_weights(path: Path) -> None:
     """Refuse what a server cannot read as weights, by its content: no safetensors, and no file of torch.save.
 
+    Safetensors are refused if they have tensors in float8.
+
     Raises:
         InvalidSource
         OSError: it cannot be read.
     """
     begin = _beginning(path, TEXT_BYTES)
-    if path.suffix.lower() == ".onnx" or is_whole_safetensors(path):
+    if path.suffix.lower() == ".onnx":
+        return
+    if is_whole_safetensors(path):
+        _refuse_float8(path)
         return
     if begin.startswith(PICKLE_BEGINNING) and TORCH_NUMBER in begin:
         return
@@ -94,6 +99,13 @@ def refuse_other_weights(path: Path) -> None:
         "them with torch.save(model.state_dict(), 'weights.pt'), or export the network to ONNX and give --weights "
         "model.onnx"
     )
+
+
+def _refuse_float8(path: Path) -> None:
+    try:
+        refuse_float8(path)
+    except ModelFolderRefused as error:
+        raise InvalidSource(str(error)) from error
 
 
 def refuse_other_kind(path: Path, kind: str) -> None:

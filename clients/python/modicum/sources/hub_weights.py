@@ -6,7 +6,7 @@ from pathlib import Path
 from modicum.errors import ModelFolderRefused
 from modicum.sources.contents import Content, file_content
 from modicum.sources.lfs import is_pointer, pointer_text
-from modicum.sources.shards import INDEX, joined_shards, require_whole
+from modicum.sources.shards import INDEX, joined_shards, refuse_float8, require_whole
 
 WEIGHTS = "model.safetensors"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin")
@@ -29,7 +29,7 @@ def _chosen_weights(path: Path) -> Path:
 
 
 def refuse_without_weights(path: Path) -> None:
-    """Refuse a folder whose weights are not there, not safe or not whole. Only headers are read.
+    """Refuse a folder whose weights are not there, not safe, not whole or in float8. Only headers are read.
 
     Raises:
         ModelFolderRefused
@@ -41,6 +41,7 @@ def refuse_without_weights(path: Path) -> None:
     if pointer := next(filter(is_pointer, files), None):
         raise ModelFolderRefused(pointer_text(pointer, "the weights"))
     require_whole(chosen)
+    refuse_float8(chosen)
 
 
 def refused_weights(where: str, names: Container[str]) -> ModelFolderRefused:

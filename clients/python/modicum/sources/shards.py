@@ -24,6 +24,8 @@ MOST_HEADER_BYTES = 16 * 1024 * 1024
 MOST_SHARDS = 1_000
 METADATA = "__metadata__"
 ALIGNMENT = 8
+FLOAT8 = "F8_"
+"""The beginning of the names of the types of 8 bits, each in one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def require_whole(path: Path) -> None:
     Raises:
         ModelFolderRefused: names the file.
     """
-    for file in [path.parent / name for name in weight_files(path)] if path.name == INDEX else [path]:
+    for file in _files_of(path):
         _shard(file)
 
 
@@ -76,6 +78,27 @@ def is_whole_safetensors(path: Path) -> bool:
     except ModelFolderRefused:
         return False
     return True
+
+
+def refuse_float8(path: Path) -> None:
+    """Refuse a file of safetensors with tensors in float8, or an index with such a file. Only headers are read.
+
+    Raises:
+        ModelFolderRefused: names the file, and the first of these tensors.
+    """
+    for shard in map(_shard, _files_of(path)):
+        for name, entry in shard.tensors.items():
+            if str(entry.get("dtype", "")).startswith(FLOAT8):
+                raise ModelFolderRefused(
+                    f"{shard.path}: expected weights in float32, float16, bfloat16 or float64; "
+                    f"{printable(name[:128])} is in float8 ({printable(entry['dtype'][:32])}). Save the weights from "
+                    "before they were quantized, as float32, float16 or bfloat16"
+                )
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The file itself, or the files that an index names."""
+    return [path.parent / name for name in weight_files(path)] if path.name == INDEX else [path]
 
 
 def _weight_map(index: Path) -> dict[str, str]:

@@ -88,6 +88,8 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
 def refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], architecture: str) -> None:
     """Refuse a cast to another kind of number: torch would drop imaginary parts, and take quantised codes for weights.
 
+    Weights in float8 are usually such codes, with their scales elsewhere.
+
     Raises:
         ModelRefused: STATE_DICT_MISMATCH.
     """
@@ -96,16 +98,19 @@ def refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], 
         types = (f"{key} {_type(expected[key])}, got {_type(given[key])}" for key in changed)
         raise ModelRefused(
             "STATE_DICT_MISMATCH",
-            f"the tensors must have the types of {architecture}, floating point in any precision; "
-            f"{_named('different type: expected', types, len(changed))}. Save the floating point weights of the "
-            "model before it was quantized or made complex, with safetensors.torch.save_file(model.state_dict(), ...)",
+            f"the tensors must have the types of {architecture}, and floating point float32, float16, bfloat16 or "
+            f"float64; {_named('different type: expected', types, len(changed))}. Save the weights of the model before "
+            "it was quantized or made complex, as float32, float16 or bfloat16, with "
+            "safetensors.torch.save_file(model.state_dict(), ...)",
         )
 
 
 def _keeps_kind(given: torch.dtype, expected: torch.dtype) -> bool:
     if given.is_complex:
         return expected.is_complex
-    return given.is_floating_point or not expected.is_floating_point
+    if given.is_floating_point:
+        return given.itemsize > 1
+    return not expected.is_floating_point
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
