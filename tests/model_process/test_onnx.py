@@ -71,12 +71,16 @@ def exported(network, path, **options):
     return path
 
 
-def loaded(path, tmp_path, *, specification=INPUT, name="onnx:model"):
+def loaded(path, tmp_path, **more):
+    return loaded_version(path, tmp_path, **more).classifier
+
+
+def loaded_version(path, tmp_path, *, specification=INPUT, name="onnx:model"):
     data = path.read_bytes()
     (tmp_path / "slot" / "artifacts").mkdir(parents=True, exist_ok=True)
     (tmp_path / "slot" / "artifacts" / digest_of(data)).write_bytes(data)
     version = ModelVersion("", Weights(digest_of(data), name), specification, (), "", VersionState.PENDING, None)
-    return load_version(Slot(tmp_path / "slot"), version, {}, torch.device("cpu")).classifier
+    return load_version(Slot(tmp_path / "slot"), version, {}, torch.device("cpu"))
 
 
 def refusal(path, tmp_path, **more):

@@ -39,6 +39,8 @@ def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> Ch
         raise ModelRefused("INPUT_REFUSED", f"expected an input of 1 to {MOST_CHANNELS} channels; got {size.channels}")
     canvas = (size.channels, size.height, size.width)
     inspection = loaded.classifier.inspect(canvas)
+    if inspection.output_kind == "logits":
+        _refuse_probabilities(loaded.probabilities_by)
     labels = len(version.class_labels)
     if labels and labels != inspection.class_count:
         raise ModelRefused(
@@ -54,6 +56,20 @@ def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> Ch
         pass_milliseconds=pass_milliseconds(loaded.classifier, canvas, backward=inspection.has_gradient),
         largest_difference=inspection.repeat_difference,
     )
+
+
+def _refuse_probabilities(operator: str) -> None:
+    """Refuse probabilities that were taken for logits. `operator` made them; empty if the outputs are none.
+
+    Raises:
+        ModelRefused: OUTPUT_SHAPE.
+    """
+    if operator:
+        raise ModelRefused(
+            "OUTPUT_SHAPE",
+            f"expected logits, or probabilities that sum to 1; the network ends in {operator}, and its outputs do not "
+            f"sum to 1. Export the network so that it returns the logits, which are the input of {operator}",
+        )
 
 
 def pass_milliseconds(

@@ -37,11 +37,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded version. `input` is its own specification, or that of its first part; `donors` are scored by it."""
+    """A loaded version. `input` is its own specification, or that of its first part; `donors` are scored by it.
+
+    `probabilities_by`: the operator at the end of a network in ONNX that makes probabilities; empty if none does.
+    """
 
     classifier: Classifier
     input: InputSpecification
     donors: DonorPool = field(default_factory=DonorPool)
+    probabilities_by: str = ""
 
 
 @dataclass(slots=True)
@@ -110,7 +114,9 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
     if version.input is None:
         raise ModelRefused("INPUT_MISSING", "the version has no input specification")
     output = version.source.output_kind if isinstance(version.source, Endpoint) else None
-    return Loaded(_classifier(module, version.input, device, output), version.input)
+    probabilities_by = module.probabilities_by if isinstance(module, onnx_models.OnnxModule) else ""
+    classifier = _classifier(module, version.input, device, output)
+    return Loaded(classifier, version.input, probabilities_by=probabilities_by)
 
 
 def _module_of_weights(path: Path, source: Weights, specification: InputSpecification | None) -> nn.Module:

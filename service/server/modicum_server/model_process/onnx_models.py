@@ -29,6 +29,10 @@ TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 SCORE_TYPES = frozenset({*TYPES, "tensor(double)"})
 PASSED_ON = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 """Operators that give the values of their input in another type or shape."""
+KEEPS_RANGE = PASSED_ON | {"Clip", "DequantizeLinear", "Dropout", "QuantizeLinear", "Transpose"}
+"""Operators after which probabilities are probabilities still."""
+SCALING = frozenset({"Div", "Mul"})
+PROBABILITIES = frozenset({"HardSigmoid", "Sigmoid", "Softmax"})
 ONE_CLASS = "ArgMax"
 WHOLE = "onnx.save(onnx.load('model.onnx'), 'whole.onnx')"
 
@@ -39,11 +43,13 @@ T = TypeVar("T")
 class OnnxModule(nn.Module):
     """A session of onnxruntime as a module: images (N, C, H, W) to class scores (N, K), without a gradient.
 
-    `channels_last`: the network itself takes (N, H, W, C), as those of TensorFlow do.
+    `channels_last`: the network itself takes (N, H, W, C), as those of TensorFlow do. `probabilities_by`: the operator
+    at its end that makes probabilities, scaled or not; empty if there is none.
     """
 
-    def __init__(self, session: Any, *, channels_last: bool) -> None:
+    def __init__(self, session: Any, *, channels_last: bool, probabilities_by: str = "") -> None:
         super().__init__()
+        self.probabilities_by = probabilities_by
         self._session, self._channels_last = session, channels_last
         (taken,), (made,) = session.get_inputs(), session.get_outputs()
         self._input, self._output, self._type = taken.name, made.name, TYPES[taken.type]
@@ -91,7 +97,11 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     session = _loaded(lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
     _refuse_other_form(session, specification)
     _refuse_other_scores(session, model)
-    return OnnxModule(session, channels_last=_is_channels_last(session.get_inputs()[0].shape, specification))
+    return OnnxModule(
+        session,
+        channels_last=_is_channels_last(session.get_inputs()[0].shape, specification),
+        probabilities_by=_probabilities_by(model, session.get_outputs()[0].name),
+    )
 
 
 def _as_runtime_error(error: Exception) -> RuntimeError:
@@ -232,15 +242,34 @@ def _refuse_other_scores(session: Any, model: Any) -> None:
 
 def _operator_that_decides(model: Any, name: str) -> str:
     """The last operator before an output that does more than change the type or the shape of its input."""
-    makers = {made: node for node in model.graph.node for made in node.output}
+    return _last_operator(model, name, lambda node: node.input[0] if node.op_type in PASSED_ON and node.input else "")
+
+
+def _probabilities_by(model: Any, name: str) -> str:
+    """The operator that makes the probabilities in an output, scaled by constants or not; empty if none does."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    constants |= {made for node in model.graph.node if node.op_type == "Constant" for made in node.output}
+
+    def scaled(node: Any) -> str:
+        varying = [one for one in node.input if one not in constants]
+        if node.op_type in KEEPS_RANGE:
+            return str(node.input[0]) if node.input else ""
+        divides = node.op_type == "Div" and varying != [node.input[0]]
+        return varying[0] if node.op_type in SCALING and len(varying) == 1 and not divides else ""
+
+    operator = _last_operator(model, name, scaled)
+    return operator if operator in PROBABILITIES else ""
+
+
+def _last_operator(model: Any, name: str, passed_on: Callable[[Any], str]) -> str:
+    """The last operator of the standard before an output, but those for which `passed_on` names the input to follow."""
+    makers = {made: node for node in model.graph.node if node.domain in STANDARD for made in node.output}
     operator = "none"
     for _ in range(len(model.graph.node)):
         if name not in makers:
             break
         operator = makers[name].op_type
-        if operator not in PASSED_ON or not makers[name].input:
-            break
-        name = makers[name].input[0]
+        name = passed_on(makers[name])
     return operator
 
 
