@@ -58,6 +58,8 @@ LEAST_CROP_SHARE = 0.001
 def transformers_input(values: Mapping[str, Any], channels: int) -> InputSpecification:
     """The input specification in a preprocessor_config.json, or in that part of a processor_config.json.
 
+    A step whose key is null is not done, and a value that is null is refused, as by transformers.
+
     Raises:
         InputUnknown: it has a step that no input specification has, or lacks a key.
     """
@@ -90,7 +92,7 @@ def timm_input(values: Mapping[str, Any]) -> InputSpecification:
         InputUnknown: as `transformers_input`.
     """
     channels, height, width = whole_numbers(values, "input_size", 3)
-    share = _crop_share(values, TIMM_CROP_PCT)
+    share = _crop_share({} if values.get("crop_pct") is None else values, TIMM_CROP_PCT)
     mode = values.get("crop_mode") or "center"
     if mode not in TIMM_CROP_MODES:
         raise InputUnknown(f"crop_mode: expected {' or '.join(TIMM_CROP_MODES)}, got {str(mode)[:64]}; {OWN_FILE}")

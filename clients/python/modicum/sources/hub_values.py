@@ -14,14 +14,12 @@ class InputUnknown(InvalidArgument):
 
 
 def number(values: Mapping[str, Any], key: str, default: float) -> float:
-    """The number of a key, or the default.
+    """The number of a key, or the default without the key. Null is not a number.
 
     Raises:
         InputUnknown
     """
-    value = values.get(key)
-    if value is None:
-        return default
+    value = values.get(key, default)
     if not _is_number(value):
         raise InputUnknown(f"{key}: expected a number of at most {MOST_NUMBER:,}, got {str(value)[:64]}; {OWN_FILE}")
     return float(value)

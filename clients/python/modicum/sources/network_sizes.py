@@ -91,7 +91,7 @@ def fitting_input(values: Any, channels: int, network: NetworkSize | None) -> In
     Raises:
         InputUnknown: it makes pictures of another size, or is not one that can be followed.
     """
-    values = _without_nulls(values)
+    values = _processor_keys(values)
     given = transformers_input(values, channels)
     if network is None or network.takes(given):
         return given
@@ -110,8 +110,8 @@ def _sides(given: Any) -> tuple[int, int] | None:
     return both[0], both[1]
 
 
-def _without_nulls(values: Any) -> Mapping[str, Any]:
-    """The keys that say something: for null, the processors of transformers take their defaults."""
+def _processor_keys(values: Any) -> Mapping[str, Any]:
+    """The keys of a processor. Those that are null stay: the processors of transformers take no default for them."""
     if not isinstance(values, Mapping):
         raise InputUnknown(f"image_processor: expected a JSON object, got {str(values)[:64]}; {OWN_FILE}")
-    return {key: value for key, value in values.items() if value is not None}
+    return values
