@@ -23,16 +23,32 @@ Data = Annotated[
 
 def database_settings(data: Path | None) -> Settings:
     """Return settings with the database that a command is for, or end the command with a message."""
+    from modicum_server.local.running_database import NoServerRuns
+
+    try:
+        return _found_database(data)
+    except NoServerRuns as error:
+        end(USAGE, str(error))
+
+
+def database_if_known(data: Path | None) -> Settings | None:
+    """Return settings with the database that a command is for; None if none is configured and no server runs."""
+    from modicum_server.local.running_database import NoServerRuns
+
+    try:
+        return _found_database(data)
+    except NoServerRuns:
+        return None
+
+
+def _found_database(data: Path | None) -> Settings:
     given = settings_with()
     if given.database_url.get_secret_value() and data is None:
         return given
     from modicum_server.local.folder import default_folder
-    from modicum_server.local.running_database import NoServerRuns, running_database_url
+    from modicum_server.local.running_database import running_database_url
 
-    try:
-        url = running_database_url(data or default_folder())
-    except NoServerRuns as error:
-        end(USAGE, str(error))
+    url = running_database_url(data or default_folder())
     return given.model_copy(update={"database_url": SecretStr(url), "database_listen_url": SecretStr("")})
 
 

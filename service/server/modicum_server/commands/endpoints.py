@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
-from modicum_server.commands.database_option import USERS_FOLDER
+from modicum_server.commands.database_option import USERS_FOLDER, database_if_known
 from modicum_server.domain.endpoints import (
     IMAGES_PER_REQUEST,
     REQUESTS_PER_SECOND,
@@ -23,6 +23,9 @@ from modicum_server.endpoints.targets import MODEL_NAME, TargetRefused
 from modicum_server.local.folder import ENDPOINTS_FILE, DataFolder, default_folder
 from modicum_server.model_server import TaskFailed
 from modicum_server.ports import EndpointsUnreadable
+from modicum_server.settings import Settings
+from modicum_server.usecases.resource_names import DEFAULT_PROJECT
+from modicum_server.usecases.rules import check
 
 FOUND_OUT = "auto"
 
@@ -85,8 +88,9 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
 ) -> None:
     """Add an endpoint: look up its IP addresses, read its model's description, and let projects audit it.
 
-    The command replaces an endpoint of the same name. The server contacts only the IP addresses that are found now, and
-    follows no redirect. Link-local addresses and metadata services of clouds are always refused.
+    The command replaces an endpoint of the same name. Projects must exist. The server contacts only the IP addresses
+    that are found now, and follows no redirect. Link-local addresses and metadata services of clouds are always
+    refused.
     """
     if MODEL_NAME.fullmatch(name) is None:
         end(USAGE, f"NAME: expected letters, digits, hyphen, underscore and dot; got {name!r}")
@@ -111,8 +115,11 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
     )
     file = _file(data)
     kept = [one for one in _read(file) if one.name != name]
+    unchecked = _refuse_absent_projects(asked.projects, data)
     _write(file, [*kept, made := _made(asked)])
     typer.echo(f"added {name}: {made.url} at {', '.join(made.addresses)}, for {', '.join(made.projects)}")
+    if unchecked:
+        typer.echo(f"projects not checked, because no database was found: {', '.join(unchecked)}", err=True)
 
 
 @app.command("list", cls=Command)
@@ -134,6 +141,36 @@ def remove(name: Name, data: Data = None) -> None:
         end(USAGE, f"there is no endpoint {name!r}; `modicum-server endpoint list` shows all")
     _write(file, kept)
     typer.echo(f"removed {name}")
+
+
+def _refuse_absent_projects(projects: tuple[str, ...], data: Path | None) -> tuple[str, ...]:
+    """Refuse projects that do not exist. Return those that cannot be looked up, because no server's database is known.
+
+    The default project always exists.
+    """
+    others = tuple(one for one in projects if f"projects/{one}" != DEFAULT_PROJECT)
+    settings = database_if_known(data) if others else None
+    if settings is None:
+        return others
+    absent = asyncio.run(_absent(others, settings))
+    if absent:
+        end(
+            USAGE,
+            f"--project {absent[0]}: there is no such project; give the id of one that exists, or create it first: an "
+            f"admin of the project default calls POST /v1/projects?projectId={absent[0]}",
+        )
+    return ()
+
+
+async def _absent(projects: tuple[str, ...], settings: Settings) -> list[str]:
+    from modicum_server.bootstrap import open_store
+
+    for one in projects:
+        check("project_id", one)
+    async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
+        await store.require_schema()
+        async with store.transaction() as transaction:
+            return [one for one in projects if await transaction.projects.get(f"projects/{one}") is None]
 
 
 def _require_file(option: str, path: Path | None) -> None:
