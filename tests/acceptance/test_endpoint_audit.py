@@ -1,6 +1,7 @@
 """A model that is served elsewhere: an operator adds it, every real part audits it, and its drift is noticed."""
 
 import json
+import urllib.request
 
 import numpy as np
 import pytest
@@ -34,6 +35,11 @@ class Operated:
     def add(self, name, scheme, *options):
         done = self.operate("add", name, self.addresses[scheme], *options, "--credential-file", "secret")
         assert done.code == 0, done.messages
+
+    def create_project(self, project):
+        headers = {"Authorization": f"Bearer {self.server.token.strip()}", "Content-Type": "application/json"}
+        address = f"{self.server.http}/v1/projects?projectId={project}"
+        urllib.request.urlopen(urllib.request.Request(address, b"{}", headers), timeout=60).close()
 
     def audit(self, name, *options):
         model = ("--endpoint", name, "--input", "input.toml", "--class-labels", "labels.txt")
@@ -117,6 +123,7 @@ def test_another_model_behind_an_endpoint_fails_the_audit_and_a_new_version_is_a
 
 @pytest.mark.long
 def test_an_endpoint_that_was_not_granted_ends_with_5(operated):
+    operated.create_project("another")
     operated.add("colours", "grpc", "--project", "another")
 
     for asked in ("colours", operated.addresses["grpc"]):
@@ -127,9 +134,12 @@ def test_an_endpoint_that_was_not_granted_ends_with_5(operated):
 
 @pytest.mark.long
 def test_commands_of_an_operator(operated):
+    operated.create_project("first")
+    operated.create_project("second")
     operated.add("colours", "grpc", "--project", "first", "--project", "second")
 
     assert "first,second" in operated.operate("list").output
+    assert operated.operate("add", "none", operated.addresses["grpc"], "--project", "nosuch").code == 2
     assert operated.operate("add", "meta", "http://169.254.169.254:80/latest").code == 2
     assert operated.operate("add", "form", "models/cat").code == 2
     assert operated.operate("add", "gone", "grpc://127.0.0.1:1/cat").code == 3
