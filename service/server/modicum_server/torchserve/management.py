@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -15,6 +16,10 @@ from modicum_server.torchserve.access_keys import Keys
 
 CALL_SECONDS = 5.0
 READY = "READY"
+#: TorchServe replies to a registration a moment before it reports the worker as ready: `WorkerThread.setState` first
+#: ends the waiting call and then sets the state.
+READY_SECONDS = 10.0
+READY_LOOK_SECONDS = 0.05
 
 A = TypeVar("A")
 Metadata = tuple[tuple[str, str], ...]
@@ -53,7 +58,9 @@ class Controller:
         async with self._lock:
             return await self._describe(request)
 
-    async def register(self, model: str, archive: str, *, startup_seconds: float) -> None:
+    async def register(
+        self, model: str, archive: str, *, startup_seconds: float, ready_seconds: float = READY_SECONDS
+    ) -> None:
         """Register a model from the archive in the model store, and wait until its worker takes requests.
 
         A model that is registered already is left alone: TorchServe would refuse a duplicate without a message.
@@ -68,9 +75,18 @@ class Controller:
         async with self._lock:
             if await self._describe(describe) is None:
                 await self._call(self._stub.RegisterModel, request, startup_seconds)
-            status = await self._describe(describe)
-        if status is None or not status.ready:
-            raise ModelServerDown(f"TorchServe registered {model}, but no process of the model became ready")
+            if not await self._becomes_ready(describe, ready_seconds):
+                raise ModelServerDown(f"TorchServe registered {model}, but no process of the model became ready")
+
+    async def _becomes_ready(self, request: management_pb2.DescribeModelRequest, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            status = await self._describe(request)
+            if status is not None and status.ready:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(READY_LOOK_SECONDS)
 
     async def _describe(self, request: management_pb2.DescribeModelRequest) -> ModelStatus | None:
         try:
