@@ -46,8 +46,8 @@ def list_audits(
 ) -> None:
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
-    The outcome is the worst of the spot test, of the counterfactual set, and of the test of edge and background, such
-    as SHORTCUT or NONE_FOUND.
+    The spot test, the counterfactual set, and the test of edge and background each have an outcome, such as SHORTCUT
+    or NONE_FOUND. The list shows the worst of the three.
 
     Audits of older releases do not store outcome and headline. For the newest 50 of them, the command reads these two
     from the result. With --json, they are left out for audits of older releases.
@@ -157,7 +157,7 @@ def stop(
             RUN,
             "--without-scores",
             FLAG,
-            "Also skip the spot test and other work that follows the searches. Finished parts of it stay.",
+            "Also skip the scores: the spot test and other work that follows the searches. Finished parts of it stay.",
         ),
     ] = False,
     as_json: options.Json = False,

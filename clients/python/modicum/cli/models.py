@@ -83,7 +83,7 @@ def _verdict_text(verdict: Verdict | ModelVerdict | None) -> str:
 def show(name: Name, *, as_json: options.Json = False) -> None:
     """Show a version of a model. Without a version number: the newest READY one, and all versions with their states.
 
-    If no version is READY, the newest is shown.
+    READY means that the version was checked and accepted. If no version is READY, the newest is shown.
     """
     with Client() as client:
         versions = [] if "/" in name else list(client.models.versions(name))

@@ -128,8 +128,8 @@ def invite(
             RUN,
             "--again",
             "N",
-            "Replace the lost link of the reviewer with this number (see `modicum reviews show`). The new link "
-            "continues where the old one stopped.",
+            "Number of a reviewer who lost the link (see `modicum reviews show`): print a new link for this "
+            "reviewer. The new link continues where the old one stopped.",
         ),
     ] = None,
     as_json: options.Json = False,

@@ -34,8 +34,9 @@ def collect(
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete stored files of which the database has no entry. Do not give this soon after you "
-            "restored the database to an earlier moment: it would delete the files stored since then.",
+            help="Also delete the files that `modicum-server verify` calls ORPHANED: the database has no entry of "
+            "them. Do not give this soon after you restored the database to an earlier moment: it would delete the "
+            "files stored since then.",
         ),
     ] = False,
     data: Data = None,

@@ -75,7 +75,7 @@ def fleet(
     ] = False,
     driver: Annotated[int | None, typer.Option(hidden=True, help="Talk to Ray; say on this descriptor so.")] = None,
 ) -> None:
-    """Run workers in a Ray cluster: more while much work waits, fewer while little does.
+    """Run workers in a Ray cluster: more when much work waits, fewer when little work waits.
 
     Start this command on a machine of the cluster. The API (`modicum-server serve`) may run on another machine. Ctrl-C
     stops all its workers. What they did not finish waits for the next workers. Install modicum-server with its extra

@@ -21,8 +21,8 @@ T = TypeVar("T")
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Create, list, rotate and revoke tokens, for the operator: it opens the server's database. A "
-    "project's admin uses `modicum tokens`.",
+    help="Create, list, rotate and revoke tokens. Only for the operator, because the command opens the server's "
+    "database. A project's admin uses `modicum tokens`.",
 )
 
 NEVER = "never"

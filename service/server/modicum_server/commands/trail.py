@@ -19,8 +19,8 @@ PAGE = 1000
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Export the trail (audit log) of every project, and of the server, for the operator: it opens the "
-    "server's database. A project's admin uses `modicum trail`.",
+    help="Export the trail (audit log) of every project, and of the server. Only for the operator, because the command "
+    "opens the server's database. A project's admin uses `modicum trail`.",
 )
 
 
