@@ -287,3 +287,24 @@ def test_a_coco_file_that_is_cut_off_or_empty_is_refused_with_what_to_do(photos,
     given.write_text(given.read_text()[:30])
     with pytest.raises(InvalidSource, match=r"or a COCO file, but it is not valid"):
         boxes_of(photos, given)
+
+
+def test_two_pictures_of_one_stem_are_told_apart_by_the_filename_of_voc(photos, tmp_path):
+    (photos / "cat/a.png").write_bytes(b"another")
+    annotated = voc(tmp_path, a=VOC.replace("whatever.jpg", "a.png"))
+
+    assert list(boxes_of(photos, annotated)) == ["cat/a.png"]
+
+
+@pytest.mark.parametrize("name", ["whatever.jpg", ""])
+def test_an_annotation_of_voc_that_fits_two_pictures_is_refused(photos, tmp_path, name):
+    (photos / "cat/a.png").write_bytes(b"another")
+    annotated = voc(tmp_path, a=VOC.replace("whatever.jpg", name))
+
+    with pytest.raises(InvalidSource) as refused:
+        boxes_of(photos, annotated)
+
+    assert str(refused.value) == (
+        f"{annotated}: the annotation a fits 2 images: cat/a.jpg, cat/a.png. Give the one that it is of in its "
+        "<filename>, or leave out the others"
+    )

@@ -3,7 +3,7 @@
 import pytest
 from modicum.errors import InvalidSource
 from modicum.sources.images import found_in
-from modicum.sources.labels import class_names
+from modicum.sources.labels import class_names, true_labels
 
 UTF_16 = "file_name,label\na.jpg,cat\n".encode("utf-16")
 
@@ -78,3 +78,19 @@ def test_a_blank_line_among_class_names_is_named(tmp_path):
 
     with pytest.raises(InvalidSource, match="line 2 is blank"):
         class_names(tmp_path / "labels.txt")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085", "\x0b", "\x1c"])
+def test_a_separator_of_unicode_within_a_name_does_not_end_its_line(tmp_path, separator):
+    name = f"big{separator}cat"
+    (tmp_path / "labels.txt").write_text(f"{name}\ndog\n", encoding="utf-8")
+    (tmp_path / "labels.csv").write_text(f"file,label\na.jpg,{name}\n", encoding="utf-8")
+
+    assert class_names(tmp_path / "labels.txt") == (name, "dog")
+    assert true_labels(tmp_path / "labels.csv") == {"a.jpg": name}
+
+
+def test_a_quoted_cell_of_a_csv_may_have_a_line_end(tmp_path):
+    (tmp_path / "labels.csv").write_text('file,label\na.jpg,"big\ncat"\nb.jpg,dog\n', encoding="utf-8")
+
+    assert true_labels(tmp_path / "labels.csv") == {"a.jpg": "big\ncat", "b.jpg": "dog"}

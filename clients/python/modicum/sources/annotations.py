@@ -35,12 +35,16 @@ class LeftOut(StrEnum):
 
 @dataclass(slots=True)
 class Annotated:
-    """Pictures with their stated sizes, their boxes, and why they lack others, all by the name of the picture."""
+    """Pictures with their stated sizes, their boxes, and why they lack others, all by the name of the picture.
+
+    `pictures` has the file names with suffix, where the names have none.
+    """
 
     sizes: Sizes
     boxes: Boxes = field(default_factory=dict)
     left_out: dict[str, Counter[LeftOut]] = field(default_factory=dict)
     first_left_out: str = ""
+    pictures: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, box: Box, where: str) -> None:
         """Take the part of a box that lies within its picture.

@@ -16,7 +16,7 @@ from typing import Any
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
 from modicum.sources.images import Found, Image, found_in
-from modicum.sources.labels import json_of, text_of
+from modicum.sources.labels import json_of, lines_of
 
 EXPECTED = "expected an id and its name on each line, or JSON of names by id"
 EXAMPLE = "Write one line for each label of the images, such as: n01440764 tench"
@@ -90,7 +90,7 @@ def _refuse_equal_names(labels: Mapping[str, Any], names: Mapping[str, str], pat
 
 def _lines(path: Path) -> Iterator[tuple[str, str, object]]:
     """Yield where a line stands, its id, and what follows it."""
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         if line.strip():
             identity, _, name = line.strip().partition("\t" if "\t" in line.strip() else " ")
             yield f"{path} line {number}", identity.strip(), name

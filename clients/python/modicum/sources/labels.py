@@ -1,6 +1,7 @@
 """Names of a model's classes, and true labels of images."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,7 @@ def json_line_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         InvalidSource: the file cannot be read, or a line is no JSON object.
     """
-    for number, line in enumerate(text_of(path).split("\n"), start=1):  # other separators may stand within JSON
+    for number, line in enumerate(lines_of(path), start=1):
         where = f"{path} line {number}"
         if line.strip():
             entry = json_in(line, f"{where}: expected JSON with file_name and label")
@@ -142,7 +143,7 @@ def _read_names(path: Path) -> list[str]:
     if path.is_dir():
         raise InvalidSource(f"labels file {path}: expected a file, got a folder; give a file in it")
     if path.suffix.lower() != ".json":
-        names = text_of(path).rstrip().splitlines()
+        names = lines_of(path)
         _refuse_identified(names, path)
         return names
     names = json_of(path, f"labels file {path}: expected a JSON list of class names")
@@ -190,7 +191,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     number = 0
     try:
-        for number, row in enumerate(csv.reader(text_of(path).splitlines()), start=1):
+        for number, row in enumerate(csv.reader(io.StringIO(text_of(path))), start=1):
             yield number, row
     except csv.Error as error:
         raise InvalidSource(f"{path} line {number + 1}: not a valid CSV: {error}") from error
@@ -226,6 +227,18 @@ def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         double = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {printable(double)} occurs twice")
     return made
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8, without blank lines at the end.
+
+    Only line feeds and carriage returns end a line. Unicode has more separators, which may stand within a name.
+
+    Raises:
+        InvalidSource: it cannot be read, or is not UTF-8.
+    """
+    text = text_of(path).rstrip()
+    return text.split("\n") if text else []
 
 
 def text_of(path: Path) -> str:

@@ -92,13 +92,17 @@ def _those_of(
     """The boxes of the items, found by the item's name, or by that name without folders where it is unique.
 
     Raises:
-        InvalidSource: no item has boxes, or a picture has another size than its annotation states.
+        InvalidSource: no item has boxes, a picture has another size than its annotation states, or an annotation fits
+            several pictures.
     """
     items = [image.item for image in images]
-    names = {name_of(item): item for item in items}
-    alone = Counter(name.rpartition("/")[2] for name in names)
-    names |= {short: item for name, item in names.items() if alone[short := name.rpartition("/")[2]] == 1}
+    named: dict[str, list[str]] = {}
+    for item in items:
+        named.setdefault(name_of(item), []).append(item)
+    alone = Counter(name.rpartition("/")[2] for name in named)
+    named |= {short: some for name, some in named.items() if alone[short := name.rpartition("/")[2]] == 1}
     boxes, sizes = annotated.boxes, annotated.sizes
+    names = {name: _annotated_item(annotated, name, named[name], origin) for name in sizes if name in named}
     found = {names[name]: some for name, some in boxes.items() if name in names}
     if not found:
         raise InvalidSource(
@@ -110,6 +114,18 @@ def _those_of(
         if all(stated.get(image.item, ())) and image.item in stated:
             _refuse_other_size(image, *stated[image.item])
     return found, _left_out(annotated, names, origin)
+
+
+def _annotated_item(annotated: Annotated, name: str, items: Sequence[str], origin: Path) -> str:
+    """The one of these items that an annotation is of. Several differ only in their suffix."""
+    picture = annotated.pictures.get(name)
+    matching = items if len(items) == 1 else [item for item in items if Path(item).name == picture]
+    if len(matching) != 1:
+        raise InvalidSource(
+            f"{origin}: the annotation {printable(name)} fits {counted(len(items), 'image')}: "
+            f"{printable(', '.join(items))}. Give the one that it is of in its <filename>, or leave out the others"
+        )
+    return matching[0]
 
 
 def _left_out(annotated: Annotated, names: Collection[str], origin: Path) -> str:

@@ -30,6 +30,15 @@ class _Element:
         return [element for element in self.within if element.name == name]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The annotation of one picture: its boxes, its stated width and height, and the name of its file, or nothing."""
+
+    boxes: list[Box]
+    size: tuple[float, float]
+    picture: str
+
+
 def voc_boxes(folder: Path) -> Annotated:
     """The boxes and sizes of a folder of Pascal VOC files, by the name of each file without its suffix.
 
@@ -45,21 +54,22 @@ def voc_boxes(folder: Path) -> Annotated:
         raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none{forms}")
     refuse_outside_links(folder, [path.relative_to(folder) for path in files])
     read = {path.relative_to(folder).with_suffix("").as_posix(): _file(path) for path in files}
-    annotated = Annotated({name: size for name, (_, size) in read.items()})
-    for name, (boxes, _) in read.items():
-        for box in boxes:
+    annotated = Annotated({name: one.size for name, one in read.items()})
+    annotated.pictures |= {name: one.picture for name, one in read.items()}
+    for name, one in read.items():
+        for box in one.boxes:
             annotated.add(name, box, str(folder / f"{name}.xml"))
     return with_boxes(annotated, folder, "xmin, ymin, xmax and ymax count from 1,")
 
 
-def _file(path: Path) -> tuple[list[Box], tuple[float, float]]:
+def _file(path: Path) -> _File:
     root = _root(path)
     if root.name != "annotation":
         raise InvalidSource(f"{path}: expected {FORM}; got <{printable(root.name)[:80]}>. {FORMS}")
     size = _only(root, "size", str(path), SIZE_ADVICE)
     width, height = (_number(size, key, str(path), SIZE_ADVICE) for key in ("width", "height"))
     boxes = [_box(one, f"{path}: {_told(place, one)}") for place, one in enumerate(root.named("object"), start=1)]
-    return boxes, (width, height)
+    return _File(boxes, (width, height), _text(root.named("filename")))
 
 
 def _box(element: _Element, where: str) -> Box:
