@@ -82,6 +82,8 @@ GOOD = (*NAMELESS, "--class-labels", "labels.txt")
         ),
         (("photos", *GOOD, "--photo-labels", "absent.csv"), "--photo-labels absent.csv: there is no such file"),
         (("photos", *GOOD, "--label-names", "absent.txt"), "--label-names absent.txt: there is no such file"),
+        (("photos", *GOOD, "--masks", "absent"), "--masks absent: there is no such folder; expected a folder of mask"),
+        (("photos", *GOOD, "--counterfactual", "absent"), "--counterfactual absent: there is no such file or folder"),
         (
             ("photos", *GOOD, "--boxes", "label.txt"),
             "of file,left,top,right,bottom, a .json, or a folder of Pascal VOC files. Did you mean labels.txt?",
@@ -159,9 +161,15 @@ def test_an_upload_of_images_names_the_option_whose_file_is_absent(place, option
         (("--ratio-limit", "0.9"), "ratio_limit: expected 1 to 100, got 0.9"),
         (("--accuracy-limit", "0.02"), "accuracy_limit: expected -1 to 0, got 0.02"),
         (("--level", "1"), "level: expected 0.5 to 0.999, got 1.0"),
+        (("--photo-labels", "absent.csv"), "--photo-labels absent.csv: there is no such file"),
+        (("--out-of-distribution", "absent"), "--out-of-distribution absent: there is no such file or folder"),
+        (
+            ("--out-of-distribution", "photos", "--out-of-distribution-labels", "absent.csv"),
+            "--out-of-distribution-labels absent.csv: there is no such file",
+        ),
     ],
 )
-def test_wrong_limits_of_an_ensemble_check_are_refused_before_any_call(place, option, says, run):
+def test_wrong_options_of_an_ensemble_check_are_refused_before_any_call(place, option, says, run):
     result = run("ensemble", "check", "photos", "--member", "a", "--member", "b", *option)
 
     assert result.exit_code == 2

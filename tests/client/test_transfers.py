@@ -187,3 +187,12 @@ def test_a_data_set_is_its_images_and_its_manifest(client, script, tmp_path):
 
     assert dataset.name == "projects/default/datasets/holdout"
     assert set(script.artifacts) == {hashlib.sha256(b"a").hexdigest(), dataset.manifest_digest}
+
+
+def test_a_data_set_says_in_the_log_which_files_are_skipped(client, script, tmp_path, caplog):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "notes.txt").write_text("not an image")
+
+    client.datasets.upload("holdout", tmp_path)
+
+    assert [one.getMessage() for one in caplog.records] == [f"{tmp_path}: 1 file is skipped: not images: notes.txt"]

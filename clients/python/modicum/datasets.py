@@ -1,6 +1,7 @@
 """The data sets of a project: upload, get, list, delete."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +10,15 @@ from pathlib import Path
 from modicum.arguments import checked_path
 from modicum.connection import Connection, new_request_id
 from modicum.renamed_arguments import renamed
-from modicum.resource_names import checked_id, resource_name
+from modicum.resource_names import checked_id, printable, resource_name
 from modicum.sources.label_names import found_with_names
 from modicum.sources.manifests import Manifest, manifest_of
 from modicum.sources.objects import with_objects
 from modicum.timestamps import optional_time, time_value
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import dataset_pb2, dataset_service_pb2
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class AsyncDatasets:
     ) -> Dataset:
         """Upload images and create a data set. Images that the server already has are not sent again.
 
-        If a data set of that name and content exists, it is returned.
+        If a data set of that name and content exists, it is returned. Files that are skipped, and boxes that are left
+        out, are logged as a warning.
 
         Args:
             name: name of the data set. Changed content needs a new name.
@@ -89,6 +93,8 @@ class AsyncDatasets:
         if not isinstance(manifest, Manifest):
             checked_path(manifest, "source", "for arrays, save them first: numpy.savez('images.npz', images=, labels=)")
             found = with_objects(found_with_names(manifest, photo_labels, label_names), boxes=boxes, masks=masks)
+            if skipped := str(found.skipped):
+                _log.warning("%s: %s", printable(str(manifest)), skipped)
             manifest = await asyncio.to_thread(manifest_of, found.images)
         await upload(self._connection, [*manifest.images, *manifest.objects, manifest.content], progress)
         request = dataset_service_pb2.CreateDatasetRequest(

@@ -15,7 +15,7 @@ from modicum.cli.consoles import print_error, print_json, print_text, printing, 
 from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
-from modicum.cli.given_files import refuse_absent_image_files
+from modicum.cli.given_files import refuse_absent_image_files, refuse_absent_images
 from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.outputs import NOTHING_WRITTEN, Output, Written, checked_outputs, settle_outputs, write_outputs
 from modicum.cli.preview import show_preview
@@ -131,6 +131,7 @@ def audit_request(
     model = model_request(subject.name, subject.model)
     given, paired = subject.images, subject.counterfactual
     refuse_absent_image_files(given)
+    refuse_absent_images("--counterfactual", paired)
     named = checked_images(
         subject.photos, given.photo_labels, given.label_names, sample=search.sample, sample_is=sample_is
     )

@@ -11,6 +11,7 @@ from modicum.cli.array_bounds import refuse_values_outside
 from modicum.cli.audit import audited, connected, uploaded
 from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
+from modicum.cli.given_files import refuse_absent_images, refuse_absent_label_files
 from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import Written, checked_outputs, settle_outputs, write_outputs
@@ -125,6 +126,9 @@ def check(
         raise InvalidArgument(
             "--out-of-distribution-labels: needs --out-of-distribution; add --out-of-distribution FOLDER"
         )
+    refuse_absent_label_files("--photo-labels", photo_labels, label_names)
+    refuse_absent_images("--out-of-distribution", out_of_distribution)
+    refuse_absent_label_files("--out-of-distribution-labels", out_of_distribution_labels, None)
     images = checked_images(photos, photo_labels, label_names, sample=run.sample)
     outside = (
         checked_images(out_of_distribution, out_of_distribution_labels, label_names, sample=0)

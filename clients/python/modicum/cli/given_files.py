@@ -21,6 +21,7 @@ INPUT = f"a .toml file, or one of {', '.join(BUILT_IN)}"
 TRUE_LABELS = "a .csv of file,label"
 LABEL_NAMES = "a file with names of labels"
 BOXES = "a .csv of file,left,top,right,bottom, a .json, or a folder of Pascal VOC files"
+IMAGES = "a folder of images, a .csv, an .npz, a .tar or a .parquet"
 
 
 def refuse_absent_model_files(given: ModelOptions) -> None:
@@ -30,7 +31,7 @@ def refuse_absent_model_files(given: ModelOptions) -> None:
         InvalidSource: names the option.
     """
     if given.model is not None and not is_hub_model(given.model):
-        _refuse_absent("--model", Path(given.model), MODEL, OTHER_MODELS)
+        _refuse_absent("--model", Path(given.model), MODEL, OTHER_MODELS, what="folder")
     _refuse_absent("--weights", given.weights, WEIGHTS)
     _refuse_absent("--exported", given.exported, "a torch.export program (.pt2)")
     _refuse_absent("--torchscript", given.torchscript, "a TorchScript program")
@@ -45,19 +46,37 @@ def refuse_absent_image_files(given: ImageOptions) -> None:
     Raises:
         InvalidSource: names the option.
     """
-    _refuse_absent("--photo-labels", given.photo_labels, TRUE_LABELS)
-    _refuse_absent("--label-names", given.label_names, LABEL_NAMES)
-    _refuse_absent("--boxes", given.boxes, BOXES)
+    refuse_absent_label_files("--photo-labels", given.photo_labels, given.label_names)
+    _refuse_absent("--boxes", given.boxes, BOXES, what="file or folder")
+    _refuse_absent("--masks", given.masks, "a folder of mask images", what="folder")
 
 
-def _refuse_absent(option: str, path: Path | None, expected: str, advice: str = "") -> None:
+def refuse_absent_label_files(option: str, labels: Path | None, names: Path | None) -> None:
+    """Refuse a file of true labels, or one of the names of labels, that does not exist. `option` names the first.
+
+    Raises:
+        InvalidSource: names the option.
+    """
+    _refuse_absent(option, labels, TRUE_LABELS)
+    _refuse_absent("--label-names", names, LABEL_NAMES)
+
+
+def refuse_absent_images(option: str, path: Path | None) -> None:
+    """Refuse a second set of images that does not exist.
+
+    Raises:
+        InvalidSource: names the option.
+    """
+    _refuse_absent(option, path, IMAGES, what="file or folder")
+
+
+def _refuse_absent(option: str, path: Path | None, expected: str, advice: str = "", *, what: str = "file") -> None:
     if path is None or _exists(path):
         return
     told = printable(str(path))
     if path.is_symlink():
         target = printable(str(path.readlink()))
         raise InvalidSource(f"{option} {told}: is a link to {target}, which does not exist; expected {expected}")
-    what = {MODEL: "folder", BOXES: "file or folder"}.get(expected, "file")
     raise InvalidSource(f"{option} {told}: there is no such {what}; expected {expected}. {advice or _advice(path)}")
 
 
