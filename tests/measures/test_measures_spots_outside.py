@@ -6,7 +6,7 @@ import pytest
 from modicum_server.codec.records import message_of, record_of
 from modicum_server.domain.documents import SPOT_ROW, document_of, value_of
 from modicum_server.domain.searches import Control, ControlPlan
-from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow, SpotTrial, is_plausible, is_whole
+from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow, SpotTrial
 from modicum_server.generated import worker_pb2
 
 from tests.measures.example_audit import VERSION, document_and_rows
@@ -120,11 +120,3 @@ def test_pairs_left_out_cross_the_worker_s_border_unset_or_set(count):
     crossed = record_of(message_of(row, worker_pb2.SpotRow), SpotRow)
 
     assert [one.pasted.left_out for one in crossed.trials] == [count]
-    assert is_whole(crossed)
-    assert is_plausible(crossed, IMAGES)
-
-
-def test_a_negative_number_of_pairs_is_not_plausible():
-    row = SpotRow(0, CATS, (left_out(-1, trial(follow=True, outside=True)),))
-
-    assert not is_plausible(row, IMAGES)

@@ -16,7 +16,8 @@ from modicum_server.domain.finding_claims import are_passes, impossible_claim, i
 from modicum_server.domain.finding_masks import masks_fit
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import Endpoint, ModelCheck
-from modicum_server.domain.spots import SpotRow, class_of_row, is_on_canvas, is_plausible, is_whole, positions_of
+from modicum_server.domain.spot_claims import impossible_row
+from modicum_server.domain.spots import SpotRow, class_of_row
 from modicum_server.domain.tasks import (
     CheckWork,
     ScoreWork,
@@ -173,7 +174,6 @@ class ExpectedResults:
         self._missing_scores = set(self._subsets)
         self._missing_check = isinstance(work, CheckWork)
         self._missing_rows = set(work.rows) if isinstance(work, SpotWork) else set[int]()
-        self._positions = {item.position for item in work.items} if isinstance(work, SpotWork) else set[int]()
 
     def accept(self, event: TaskEvent) -> TaskEvent:
         """Take note of an event's results and return it, its findings under the names that the task gives them.
@@ -252,10 +252,8 @@ class ExpectedResults:
             or class_of_row(row.number) != row.target_class
         ):
             raise _not_asked_for(f"a row of the spot test for class {row.target_class}")
-        if not (positions_of(row) <= self._positions and is_whole(row)):
-            raise _not_asked_for("pairs of other images in the spot test, or pairs without results")
-        if not (is_on_canvas(row, work.canvas) and is_plausible(row, len(work.items))):
-            raise _not_asked_for("places outside the canvas in the spot test, or impossible counts")
+        if claim := impossible_row(row, work):
+            raise _impossible(f"{claim}, in the spot test of class {row.target_class}")
         self._missing_rows.discard(row.number)
 
 

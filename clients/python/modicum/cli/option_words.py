@@ -28,7 +28,7 @@ CONTROL_WORDS = {
     Control.MASK_ONLY: "the shape of the subset in one colour",
     Control.RANDOM: "equally many random pixels",
     Control.TRANSFER: "the subset, classified by the other model versions; only in an audit of several versions",
-    Control.SHORTCUT: "the image with its edge covered; with boxes or masks, with all outside the objects covered",
+    Control.SHORTCUT: "the image with its edge covered; given boxes or masks, with all outside the objects covered",
     Control.SPOT: "small spots, each pasted into images of other classes, and covered in the image that it comes from",
 }
 CONTROLS = "; ".join(

@@ -84,7 +84,7 @@ def rotate(
 
 @command(app)
 def revoke(token: TokenId, *, as_json: options.Json = False) -> None:
-    """Revoke a token. Its open watches and uploads end within seconds."""
+    """Revoke a token. Uploads and `watch` commands that use it end within seconds."""
     with Client() as client:
         client.tokens.revoke(token)
     if as_json:

@@ -34,9 +34,9 @@ def collect(
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete the files that `modicum-server verify` calls ORPHANED: the database has no entry of "
-            "them. Do not give this soon after you restored the database to an earlier moment: it would delete the "
-            "files stored since then.",
+            help="Also delete the files that `modicum-server verify` calls ORPHANED: the database has no entry for "
+            "them. After you restored the database to an earlier moment, these include all files that were stored "
+            "after that moment. Then give this only if you do not need them.",
         ),
     ] = False,
     data: Data = None,

@@ -119,9 +119,9 @@ def revoke(
     ] = "",
     data: Data = None,
 ) -> None:
-    """Revoke one token, or all tokens and roles of a principal. Open watches and uploads end in seconds.
+    """Revoke one token, or all tokens and roles of a principal. Give either ID or --principal.
 
-    Give either ID or --principal.
+    Uploads and `watch` commands that use the tokens end within seconds.
     """
     if bool(token) == bool(principal):
         end(USAGE, "expected either the ID of a token or --principal NAME; `modicum-server token list` shows both")

@@ -69,7 +69,7 @@ def verify(
     Changes nothing. Prints a row for each flaw of the trail: an entry that was CHANGED, DELETED or INSERTED, one that
     is UNSEALED (has waited for its hash for more than ten minutes), or one that differs from
     --heads (REPLACED). Then prints a row for each artifact (stored file) that is MISSING, CORRUPT, UNREADABLE or
-    ORPHANED. An ORPHANED file is in the store, but the database has no entry of it: `collect --orphans` deletes it.
+    ORPHANED. An ORPHANED file is in the store, but the database has no entry for it: `collect --orphans` deletes it.
 
     Ends with 1 if the trail has a flaw, or an artifact is missing, corrupt or unreadable; otherwise with 0. After
     Ctrl-C, or if the database or the store disappears, it prints how to resume, and ends with 3.

@@ -9,7 +9,7 @@ from typing import Final
 
 from modicum_server.domain.controls import CONTROLS, SEARCH_RESULTS
 from modicum_server.domain.findings import Finding, FindingControls, Passes, Trace
-from modicum_server.domain.searches import Control
+from modicum_server.domain.searches import Control, TargetRule
 from modicum_server.domain.tasks import SearchWork
 
 MOST_PASSES: Final = 2**45
@@ -132,11 +132,29 @@ def _impossible_shares(finding: Finding, _: SearchWork, __: int | None) -> bool:
     )
 
 
+def _impossible_subset(finding: Finding, work: SearchWork, _: int | None) -> bool:
+    """Whether a subset is not sufficient, is empty where the bare fill does not suffice, or is of a class not searched.
+
+    A search for a random other class also has subsets of images that are not eligible.
+    """
+    if finding.subset is None:
+        return False
+    least = work.search.threshold - ROUNDING
+    for_predicted = work.search.target_rule is TargetRule.PREDICTED
+    return (
+        finding.verified_confidence < least
+        or (finding.subset.size == 0 and not finding.baseline_confident)
+        or (for_predicted and not finding.eligible)
+        or (for_predicted and finding.target_class != finding.predicted_class)
+    )
+
+
 _CLAIMS: Final[Sequence[tuple[str, Callable[[Finding, SearchWork, int | None], bool]]]] = (
     ("classes that the model does not have", _other_classes),
     ("results of controls that do not run", _results_without_control),
     ("two results of one variant", _results_twice),
     ("confidences outside 0 to 1", _impossible_confidences),
+    ("a subset that cannot be one", _impossible_subset),
     ("a trace that is longer than one can be, or leaves the canvas", _impossible_traces),
     ("impossible counts of passes", _impossible_passes),
     ("sizes larger than the canvas, or impossible counts of donors", _impossible_sizes),

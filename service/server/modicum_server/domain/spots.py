@@ -11,7 +11,6 @@ from typing import Any
 
 from modicum_server.domain.findings import FindingReason, Subset
 from modicum_server.domain.json_types import Base64
-from modicum_server.domain.searches import Canvas
 
 LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
@@ -188,64 +187,3 @@ def _pairs_without(outcomes: SpotOutcomes, gone: Container[int]) -> SpotOutcomes
         if isinstance(value := getattr(outcomes, field.name), tuple)
     }
     return replace(outcomes, **lists)
-
-
-def is_on_canvas(row: SpotRow, canvas: Canvas) -> bool:
-    """Return whether every place lies on the canvas, every own window of a source, and every region that was copied."""
-    regions = (region.subset for trial in row.trials for region in trial.regions)
-    return all(_is_place(trial, canvas) for trial in row.trials) and all(
-        (one.height, one.width) == (canvas.height, canvas.width) and len(one.mask) == -(-canvas.pixels // 8)
-        for one in regions
-    )
-
-
-def _is_place(trial: SpotTrial, canvas: Canvas) -> bool:
-    place = trial.place
-    if not _has_its_pixels(place):
-        return False
-    if place.kind is SpotKind.RING:
-        return 0 < place.height == place.width < min(canvas.height, canvas.width)
-    corners = [(place.top, place.left), *((window.top, window.left) for window in trial.windows)]
-    return all(
-        0 <= top < top + place.height <= canvas.height and 0 <= left < left + place.width <= canvas.width
-        for top, left in corners
-    )
-
-
-def _has_its_pixels(place: SpotPlace) -> bool:
-    """Whether a pattern has pixels, all of them of its window, and another place has none."""
-    if place.kind is not SpotKind.PATTERN:
-        return not place.pixels
-    beyond = -place.height * place.width % 8
-    whole = len(place.pixels) == -(-place.height * place.width // 8)
-    return whole and place.size > 0 and int.from_bytes(place.pixels) % 2**beyond == 0
-
-
-def is_plausible(row: SpotRow, images: int) -> bool:
-    """Return whether an audit of so many images can have this row.
-
-    Its counts must be possible. Each half has at most one fixed place and one own window, and at most one of each that
-    was tested outside the objects.
-    """
-    places = [(trial.half, trial.place.kind is SpotKind.OWN, trial.outside) for trial in row.trials]
-    halves = {half for half, *_ in places} <= {0, 1}
-    counts = [one.left_out or 0 for trial in row.trials for one in (trial.pasted, trial.covered)]
-    return (
-        halves
-        and min(counts, default=0) >= 0
-        and len(set(places)) == len(places)
-        and 0 <= row.sources <= images
-        and row.passes >= 0
-    )
-
-
-def is_whole(row: SpotRow) -> bool:
-    """Return whether every pair has all of its entries, and every share on objects is one."""
-    listed = (one for trial in row.trials for one in (trial.pasted, trial.covered, trial.on_objects))
-    shares = (share for trial in row.trials for share in trial.on_objects.shares)
-    return all(len(set(_lengths(one))) == 1 for one in listed) and all(0 <= share <= 1 for share in shares)
-
-
-def _lengths(record: SpotOutcomes | SpotObjects) -> list[int]:
-    """How many entries each of its lists has."""
-    return [len(value) for field in fields(record) if isinstance(value := getattr(record, field.name), tuple)]
