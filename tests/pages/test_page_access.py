@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from modicum_server.domain.access import NewToken
+from modicum_server.usecases.access import token_digest
+from modicum_server.usecases.bearer_tokens import new_token_id
 
 from tests.measures.example_audit import LABELS
 from tests.pages.page_reading import whole
@@ -174,3 +177,22 @@ def test_only_ones_own_audits_with_a_result_stand_side_by_side(scene, right):
 
     assert seen.status in {400, 404}
     assert "hidden" not in whole(seen)
+
+
+def test_a_token_of_one_project_lists_that_project_alone(scene):
+    async def made() -> None:
+        async with scene.store.transaction() as transaction:
+            for name in ("projects/one", "projects/two"):
+                await transaction.projects.create(name, admin="nora")
+            token = NewToken(new_token_id(), "nora", project="projects/one")
+            await transaction.access.add_token(token_digest("of-one-project"), token)
+
+    scene.run(made())
+    browser = PlainBrowser(scene.http_port, f"127.0.0.1:{scene.http_port}")
+    assert browser.sign_in("of-one-project").status == 303
+
+    page = browser.get("/projects")
+
+    assert page.status == 200
+    assert 'href="/projects/one"' in page.text
+    assert "projects/two" not in page.text

@@ -134,3 +134,15 @@ async def test_two_writers_of_one_artifact_store_the_bytes_that_its_digest_says(
         assert reply.status == 200 or reply.reason in {"DIGEST_MISMATCH", "UPLOAD_BUSY", "OFFSET_INVALID"}, reply.json
     kept = await Rest(served.http_port, TOKENS["viewer"]).ask("GET", f"/v1/{PROJECT}/artifacts/{digest}:download")
     assert kept.body == right
+
+
+async def test_a_token_that_an_admin_makes_for_a_principal_of_others_lists_ones_own_project_alone(served, theirs):
+    """The principal is a member of the victim's project, too. Its tokens made elsewhere say nothing of that."""
+    rest = served.rest()
+    await rest.ask("POST", f"/v1/{OURS}/members?memberId=vera", {"role": "ROLE_VIEWER"})
+    await rest.ask("POST", f"/v1/{PROJECT}/members?memberId=vera", {"role": "ROLE_VIEWER"})
+    made = await rest.ask("POST", f"/v1/{OURS}/tokens", {"principal": "vera", "displayName": "nightly"})
+
+    listed = await Rest(served.http_port, made.json["secret"]).ask("GET", "/v1/projects")
+
+    assert [(one["name"], one["role"]) for one in listed.json["projects"]] == [(OURS, "ROLE_VIEWER")]

@@ -24,14 +24,15 @@ async def test_a_token_is_known_by_its_digest_with_the_roles_of_its_principal(st
     assert stranger is None
 
 
-async def test_a_principal_pages_through_the_projects_in_which_it_has_a_role(store):
+async def test_named_projects_are_listed_in_pages(store):
     async with store.transaction() as transaction:
         for name in ("b", "a", "c"):
             await transaction.projects.create(f"projects/{name}", admin="ann")
         await transaction.projects.create("projects/hidden", admin="bob")
 
-        first = await transaction.projects.page("ann", after="", limit=2)
-        second = await transaction.projects.page("ann", after=first[-1][0], limit=2)
+        names = [f"projects/{name}" for name in ("c", "a", "b", "absent")]
+        first = await transaction.projects.page(names, after="", limit=2)
+        second = await transaction.projects.page(names, after=first[-1][0], limit=2)
 
     assert [key for key, _ in first + second] == ["projects/a", "projects/b", "projects/c"]
 

@@ -58,7 +58,7 @@ async def test_a_project_has_its_creator_as_admin_and_is_deleted_when_empty(plac
     created = await place.projects.create(ADMIN, "second", CreateOptions())
     boss = replace(ADMIN, roles={**ADMIN.roles, created.name: Role.ADMIN})
 
-    assert [p.name for p in (await place.projects.page(ADMIN, PageRequest())).rows] == [created.name]
+    assert [p.name for p in (await place.projects.page(boss, PageRequest())).rows] == [PROJECT, created.name]
     with pytest.raises(ProjectExists):
         await place.projects.create(ADMIN, "second", CreateOptions())
     await place.models.create(boss, created.name, "net", CreateOptions())
@@ -102,7 +102,7 @@ async def test_validating_writes_nothing(place):
         await place.models.get(AUDITOR, MODEL)
     with pytest.raises(DatasetNotFound):
         await place.datasets.get(AUDITOR, f"{PROJECT}/datasets/photos")
-    assert (await place.projects.page(ADMIN, PageRequest())).rows == ()
+    assert [p.name for p in (await place.projects.page(ADMIN, PageRequest())).rows] == [PROJECT]
 
 
 async def test_a_version_is_pending_and_its_check_is_queued(place):

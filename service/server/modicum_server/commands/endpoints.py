@@ -60,7 +60,7 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
     ],
     project: Annotated[
         list[str], typer.Option(metavar="ID", help="Project that may audit it. Repeat for several projects.")
-    ] = ["default"],
+    ] = ["default"],  # noqa: B006 - typer copies it
     credential_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File with a bearer token. Each worker reads it; it is not copied."),

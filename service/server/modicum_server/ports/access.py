@@ -1,6 +1,6 @@
 """Who may do what: projects, grants and tokens, sessions of browsers, and requests that were served."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -23,7 +23,7 @@ class Projects(Protocol):
     """Projects, and the principals of tokens."""
 
     async def get(self, name: str) -> Project | None: ...
-    async def page(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]: ...
+    async def page(self, names: Collection[str], *, after: str, limit: int) -> list[Keyed[Project]]: ...
     async def create(self, name: str, *, admin: str) -> Project | None:
         """Create it with `admin` as its admin; None when one of that name exists."""
 

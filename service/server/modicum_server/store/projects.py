@@ -1,5 +1,6 @@
 """Projects, and the principals of tokens."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, exists, func, literal, select
@@ -26,12 +27,11 @@ class PostgresProjects:
         row = (await self._connection.execute(select(tables.projects).filter_by(name=name))).one_or_none()
         return _project(row) if row else None
 
-    async def page(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]:
-        """List the projects in which the principal has a role, by name."""
+    async def page(self, names: Collection[str], *, after: str, limit: int) -> list[Keyed[Project]]:
+        """List those of the named projects that exist, by name."""
         query = (
             select(tables.projects)
-            .join(tables.roles, tables.roles.c.project == tables.projects.c.name)
-            .where(tables.roles.c.principal == principal, tables.projects.c.name > after)
+            .where(tables.projects.c.name.in_(names), tables.projects.c.name > after)
             .order_by(tables.projects.c.name)
             .limit(limit)
         )

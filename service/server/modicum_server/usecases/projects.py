@@ -35,14 +35,16 @@ class Projects:
         return project
 
     async def page(self, principal: Principal, request: PageRequest) -> Page[Project]:
-        """List the projects in which the principal has a role, by name.
+        """List the projects for which the principal's token is valid, by name.
+
+        A token that an admin of a project made is valid for that project alone, whatever other roles its principal has.
 
         Raises:
             FieldInvalid, PageTokenInvalid
         """
         async with self._store.transaction() as transaction:
             return await read_page(
-                request, f"projects of {principal.name}", partial(transaction.projects.page, principal.name)
+                request, f"projects of {principal.name}", partial(transaction.projects.page, principal.roles.keys())
             )
 
     async def create(self, principal: Principal, project_id: str, options: CreateOptions) -> Project:
