@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from modicum import Client, errors, local
+from modicum.client import resolved
 from modicum.endpoints import Endpoint, parsed_endpoint
 
 from tests.waiting import eventually
@@ -20,6 +21,7 @@ ATTACHING = f"""
 import sys, time
 from pathlib import Path
 from modicum import local
+from modicum.client import resolved
 local._program = lambda: [sys.executable, {str(STAND_IN)!r}]
 held = local.attach(Path(sys.argv[1]))
 print(held.endpoint.target, flush=True)
@@ -164,3 +166,22 @@ def test_the_data_folder_comes_from_the_environment_or_the_user(monkeypatch):
     assert local.data_folder({}) == Path.home() / ".local" / "share" / "modicum"
     monkeypatch.setattr(local.os, "geteuid", lambda: 0)
     assert local.data_folder({}) == Path("/var/lib/modicum")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "used"),
+    [
+        ({}, "", "local-token"),
+        ({}, "of-the-environment", "of-the-environment"),
+        ({"token": "given"}, "of-the-environment", "given"),
+        ({"local": True}, "of-the-environment", "local-token"),
+        ({"local": True, "token": "given"}, "", "given"),
+    ],
+)
+def test_a_token_that_is_set_is_used_for_the_local_server(data, monkeypatch, arguments, variable, used):
+    monkeypatch.setenv("MODICUM_TOKEN", variable)
+
+    held = resolved(None, **{"token": None, "local": False, "data": data, **arguments})
+
+    assert held.endpoint.token == used
+    held.release()

@@ -168,10 +168,10 @@ class Client:
     Args:
         address: host:port, or https://host:port for TLS. Default: MODICUM_ADDRESS. Without either, a local server is
             used; it is started if none runs, and stops when its last client closes.
-        token: the bearer token. Default: MODICUM_TOKEN, else what MODICUM_TOKEN_FILE holds. The token of a local server
-            is found by itself. Without one, a job of a pipeline logs in by its identity (MODICUM_ID_TOKEN, or
-            GitHub's own variables).
-        local: use the local server even if MODICUM_ADDRESS is set.
+        token: the bearer token. Default: MODICUM_TOKEN, else what MODICUM_TOKEN_FILE holds, else the token of the local
+            server, which is found by itself. Without one, a job of a pipeline logs in by its identity
+            (MODICUM_ID_TOKEN, or GitHub's own variables).
+        local: use the local server even if MODICUM_ADDRESS or MODICUM_TOKEN is set.
         data: data folder of the local server. Default: MODICUM_DATA, else the user's data folder.
         project: id of the project to work in. Default: MODICUM_PROJECT, else `default`.
         timeout_seconds: deadline of one call, with its retries.
@@ -354,11 +354,15 @@ class AsyncClient:
 
 
 def resolved(address: str | None, *, token: str | None, local: bool, data: str | Path | None) -> Attachment:
-    """The server to use: the one at the address, else a local one, which is started if none runs."""
+    """The server to use: the one at the address, else a local one, which is started if none runs.
+
+    A token that was set is used for either. With `local`, variables are not read: they are those of another server.
+    """
     address = address or ("" if local else os.environ.get("MODICUM_ADDRESS", ""))
     folder = Path(data) if data else None
     if not address:
-        return attach(folder)
+        own = token or ("" if local else configured_token())
+        return attach(folder).with_token(own)
     endpoint = parsed_endpoint(address)
     token = token or configured_token() or token_for(endpoint, folder)
     return Attachment(Endpoint(endpoint.host, endpoint.port, tls=endpoint.tls, token=token))

@@ -7,7 +7,9 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from modicum import errors
 
 DETAILS_KEY = "grpc-status-details-bin"
-SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"  # noqa: S105  # advice, not a token
+ADVICE_ON_TOKENS = (
+    "set MODICUM_TOKEN to one that `modicum-server token create` printed, or unset it for the server of this machine"
+)
 #: Of the details of a failure that a server of HTTP/1 causes.
 OF_HTTP = "http1.x server"
 #: How the reasons begin for which the identity of a job was refused.
@@ -81,7 +83,7 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
     text = failure.details() or ""
     if reason is not None:
         by_token = failure.code() is grpc.StatusCode.UNAUTHENTICATED and not reason.startswith(OF_JOBS)
-        advice = [SET_TOKEN] if by_token else []
+        advice = [ADVICE_ON_TOKENS] if by_token else []
         advice += [ADVICE_OF_REASON[reason]] if reason in ADVICE_OF_REASON else []
         parts = [text, *(violation for violation in violations if violation not in text), *advice]
         return "; ".join([*(part.removesuffix(".") for part in parts[:-1]), parts[-1]])

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,6 +50,12 @@ class Attachment:
         self.endpoint = endpoint
         self.released = False
         self._users_lock = users_lock
+
+    def with_token(self, token: str) -> "Attachment":
+        """The same, whose calls carry this token if it is not empty."""
+        if token:
+            self.endpoint = replace(self.endpoint, token=token)
+        return self
 
     def release(self) -> None:
         """Release the server. Releasing twice does nothing."""
