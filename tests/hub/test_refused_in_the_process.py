@@ -63,6 +63,7 @@ def test_the_saved_configuration_and_weights_are_loaded(vit):
         ),
         ({"num_hidden_layers": 3}, "STATE_DICT_MISMATCH", "missing"),
         ({"num_hidden_layers": 1}, "STATE_DICT_MISMATCH", "unexpected"),
+        ({"num_hidden_layers": 1}, "STATE_DICT_MISMATCH", "If the model does not need them, load it there and save it"),
         (
             {"num_labels": 6},
             "STATE_DICT_MISMATCH",

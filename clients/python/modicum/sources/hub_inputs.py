@@ -359,5 +359,5 @@ def _resampling(given: Any) -> str:
         return RESAMPLING[number]
     if number in OTHER_RESAMPLING:
         return OTHER_RESAMPLING[number]
-    named = str(given)[:32]
-    raise InputUnknown(f"resample: expected {', '.join(RESAMPLING.values())}; got {named}; {OWN_FILE}")
+    expected = ", ".join(f"{number} ({name})" for number, name in RESAMPLING.items())
+    raise InputUnknown(f"resample: expected a number, {expected}; got {repr(given)[:32]}; {OWN_FILE}")

@@ -177,13 +177,18 @@ def _filled(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> nn.
         _named("of another shape", [_shapes(*mismatch) for mismatch in found["mismatched_keys"]]),
     ]
     if any(complaints):
+        way = _UNUSED if found["unexpected_keys"] and not (complaints[0] or complaints[2]) else _SAME
         raise ModelRefused(
-            "STATE_DICT_MISMATCH", f"the weights do not fit config.json: {'; '.join(filter(None, complaints))}. {_SAME}"
+            "STATE_DICT_MISMATCH", f"the weights do not fit config.json: {'; '.join(filter(None, complaints))}. {way}"
         )
     classifier: nn.Module = module
     return classifier
 
 
+_UNUSED = (
+    "Transformers would ignore these tensors. If the model does not need them, load it there and save it again with "
+    "save_pretrained, which leaves them out. If it does, correct config.json"
+)
 _SAME = (
     "Config.json describes another model than these weights: correct what was changed in it, or give the config.json "
     "and the weights of one save_pretrained"
